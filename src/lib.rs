@@ -1,0 +1,13 @@
+//! git-hotfix: an urgent production fix from the laptop through GitLab to production and back to
+//! `develop`.
+//!
+//! The map of the house. Imports go one way only, and `tests/it/architecture.rs` checks it:
+//!
+//! - `command` may use `context`, `hotfix`, `ci`, `ui`, `config`, `error`
+//!   (and `sim` for demo, `git` and `gitlab` for init and doctor);
+//! - `hotfix::{observe, act}` may use `git` and `gitlab`; the other files of `hotfix` use only
+//!   `error` and each other;
+//! - `ui` may use `hotfix::{snapshot, step, plan}`; nobody below `command` uses `ui`;
+//! - `sim` never uses the types of `gitlab`: one wrong struct would agree with itself.
+
+pub mod error;

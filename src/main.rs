@@ -1,0 +1,3 @@
+//! The binary: turns the outcome of a command into an exit code, and nothing else.
+
+fn main() {}
