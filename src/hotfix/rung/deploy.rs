@@ -1,0 +1,119 @@
+//! deploy: a successful production deployment contains the landed commit, and no later one lacks it.
+//!
+//! Played once, and only while the job just read is `manual`: playing a finished manual job is a second
+//! production deployment. What is unknown is never success.
+
+use super::{Block, Check, Who};
+use crate::error::Kind;
+use crate::hotfix::goal::Goal;
+use crate::hotfix::snapshot::{DeployStatus, Deployment, Fact, Production, RunStatus, Snapshot};
+use crate::hotfix::step::Step;
+
+pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
+    let production = match &s.production {
+        Fact::Unknown => return Check::unknown("what production runs could not be read"),
+        Fact::Absent => None,
+        Fact::Known(production) => Some(production),
+    };
+    if let Some(production) = production {
+        if production.has_fix.yes() {
+            return Check::done(live(s));
+        }
+        if production.had_fix.yes() {
+            return Check::blocked(
+                Kind::Refused,
+                format!(
+                    "it was in production and was rolled back: {} runs now, without it",
+                    production.commit.short()
+                ),
+                "find out why first; a deployment of the current main is a new decision: git hotfix status",
+            );
+        }
+        if production.on_main.no() {
+            return Check::Blocked(main_lacks_production(s, production));
+        }
+        if production.has_fix.is_unknown() || production.on_main.is_unknown() {
+            return Check::unknown("whether production holds the change could not be told");
+        }
+    }
+    match &s.deployment {
+        Fact::Known(deployment) => pending(s, deployment, goal),
+        Fact::Absent => Check::wait(Who::GitLab, "the deployment"),
+        Fact::Unknown => Check::unknown("the deployment was not read"),
+    }
+}
+
+fn live(s: &Snapshot) -> String {
+    match s.policy.apps.as_slice() {
+        [] => "live".to_owned(),
+        [app] => format!("live on {app}"),
+        apps => format!("live on all {} apps", apps.len()),
+    }
+}
+
+fn pending(s: &Snapshot, deployment: &Deployment, goal: &Goal) -> Check {
+    let job = &deployment.job;
+    match &job.status {
+        RunStatus::Manual => {
+            let Fact::Known(ships) = &s.ships else {
+                return Check::unknown("what this deployment ships could not be told");
+            };
+            Check::step(Step::Play {
+                job: job.id,
+                name: job.name.clone(),
+                deployment: Some(deployment.id),
+                commit: deployment.commit.clone(),
+                ships: ships.clone(),
+                migrations: s.migration.paths.known().cloned().unwrap_or_default(),
+            })
+        }
+        RunStatus::Failed | RunStatus::Canceled | RunStatus::Skipped => ended(deployment, goal),
+        RunStatus::Success => match deployment.status {
+            // The deployment follows its job by a moment.
+            DeployStatus::Success | DeployStatus::Running | DeployStatus::Blocked | DeployStatus::Created => {
+                Check::wait(Who::GitLab, format!("deployment {} to be recorded as successful", deployment.id))
+            }
+            _ => ended(deployment, goal),
+        },
+        status => Check::wait(Who::GitLab, format!("{} (job {}): {}", job.name, job.id, status.words())),
+    }
+}
+
+fn ended(deployment: &Deployment, goal: &Goal) -> Check {
+    let job = &deployment.job;
+    if let Goal::Deploy { again: true } = goal {
+        return Check::step(Step::Retry {
+            job: job.id,
+            name: job.name.clone(),
+            commit: deployment.commit.clone(),
+        });
+    }
+    let reason = match job.failure_reason.as_deref() {
+        Some("failed_outdated_deployment_job") => {
+            " (a newer deployment went first; this one would have taken production back)".to_owned()
+        }
+        Some(reason) => format!(" ({})", reason.replace('_', " ")),
+        None => String::new(),
+    };
+    Check::blocked(
+        Kind::Rejected,
+        format!("{} {}{reason}", job.name, job.status.words()),
+        format!("see {} ; then, as a new job with new approvals: git hotfix deploy --again", job.web_url),
+    )
+}
+
+/// Deploying a main that lacks what production runs would take production back.
+pub(super) fn main_lacks_production(s: &Snapshot, production: &Production) -> Block {
+    let main = &s.policy.production_branch;
+    Block {
+        kind: Kind::Refused,
+        what: format!(
+            "production runs {}, which {main} does not contain: deploying {main} would take it back",
+            production.commit.short()
+        ),
+        hints: vec![format!(
+            "bring {} to {main} first (a merge request, or your sync job), then run the same command again",
+            production.commit.short()
+        )],
+    }
+}

@@ -1,0 +1,5 @@
+//! The one test binary: pure tests of the ladder, journeys of the real program, and the house rules.
+
+mod architecture;
+mod ladder;
+mod ladder_tables;
