@@ -10,4 +10,6 @@
 //! - `ui` may use `hotfix::{snapshot, step, plan}`; nobody below `command` uses `ui`;
 //! - `sim` never uses the types of `gitlab`: one wrong struct would agree with itself.
 
+pub mod clock;
 pub mod error;
+pub mod http;
