@@ -491,14 +491,14 @@ fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
     innermost.to_string()
 }
 
-fn caused_by_tls(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return true;
-        }
-        source = error.source();
+/// Looks through the causes, and through what `io::Error` wraps: that is no cause of its own.
+fn caused_by_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
     }
-    false
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(inner) => caused_by_tls(inner),
+        None => error.source().is_some_and(caused_by_tls),
+    }
 }

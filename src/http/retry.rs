@@ -61,7 +61,7 @@ pub fn jitter(ceiling: Duration) -> Duration {
 
 /// Reads `Retry-After`: seconds, or an HTTP date, which is counted from the answer's own `Date` since
 /// the two clocks may disagree. Past and negative values are no wait; nonsense is `None`.
-pub fn retry_after(value: &str, date: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+pub(super) fn retry_after(value: &str, date: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if let Some(digits) = value.strip_prefix('-') {
         return digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(Duration::ZERO);
@@ -74,7 +74,7 @@ pub fn retry_after(value: &str, date: Option<Timestamp>, now: Timestamp) -> Opti
 }
 
 /// Reads an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub fn http_date(value: &str) -> Option<Timestamp> {
+pub(super) fn http_date(value: &str) -> Option<Timestamp> {
     const PARSER: DateTimeParser = DateTimeParser::new();
     PARSER.parse_timestamp(value.trim()).ok()
 }
