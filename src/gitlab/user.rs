@@ -58,6 +58,10 @@ impl Client {
 
     /// The instance's version.
     pub fn version(&self) -> Result<Version> {
-        self.get(&Request::new(Method::Get, ["metadata"]))
+        match self.find(&Request::new(Method::Get, ["metadata"]))? {
+            Some(version) => Ok(version),
+            // Before 15.2 there is only this one.
+            None => self.get(&Request::new(Method::Get, ["version"])),
+        }
     }
 }

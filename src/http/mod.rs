@@ -10,6 +10,7 @@
 //!
 //! It knows nothing of GitLab, prints nothing, and keeps no secret in any text it returns.
 
+mod error;
 mod origin;
 mod request;
 mod retry;
@@ -18,6 +19,7 @@ pub(crate) mod scripted;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::io::Read as _;
 use std::ops::ControlFlow;
@@ -25,18 +27,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::blocking;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use url::Url;
 
 use crate::clock::Clock;
 
+use error::{caused_by_tls, deepest};
+
+pub use error::Error;
 pub use origin::Origin;
 pub use request::{Method, Request, Response, encode};
 pub use retry::{Retry, jitter};
 pub use secret::{MASK, Secret, mask_prefixes};
+pub use token::Token;
 
 /// The longest JSON body that is read, after decompression.
 pub const BODY_CAP: usize = 8 << 20;
@@ -62,96 +67,6 @@ impl Default for Options {
             total: Duration::from_secs(60),
             retry: Retry::default(),
         }
-    }
-}
-
-/// Why there is no answer. All texts are free of secrets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The token belongs to another origin than the one asked.
-    #[error("the token is for {token}, not for {asked}")]
-    WrongOrigin {
-        /// Where the token may go.
-        token: Origin,
-        /// Where it would have gone.
-        asked: Origin,
-    },
-    /// A token would travel unencrypted.
-    #[error("refusing to send a token over plain http to {origin}")]
-    Plain {
-        /// Where to.
-        origin: Origin,
-    },
-    /// The address is none that http can reach, or a name in the path is impossible.
-    #[error("{what}")]
-    Impossible {
-        /// What is wrong with it.
-        what: String,
-    },
-    /// The certificate or the TLS handshake was refused; trying again would not help.
-    #[error("no secure connection to {origin}: {why}")]
-    Tls {
-        /// Where to.
-        origin: Origin,
-        /// The reason.
-        why: String,
-    },
-    /// Nothing was concluded: no connection, or a read without a whole answer.
-    #[error("{origin} could not be reached: {why}")]
-    Unreachable {
-        /// Where to.
-        origin: Origin,
-        /// The reason.
-        why: String,
-    },
-    /// A write was sent and its outcome is unknown. Never send it again blindly: read back.
-    #[error("the outcome of {call} is unknown: {why}")]
-    Ambiguous {
-        /// The request, as in `POST /projects/7/jobs/9/play`.
-        call: String,
-        /// What happened instead of an answer.
-        why: String,
-    },
-    /// The answer to a read is longer than the cap.
-    #[error("the answer to {call} is longer than {cap} bytes")]
-    TooLarge {
-        /// The request.
-        call: String,
-        /// The cap in bytes.
-        cap: usize,
-    },
-}
-
-/// A secret and the one origin it may be sent to.
-#[derive(Clone)]
-pub struct Token {
-    origin: Origin,
-    user: Option<String>,
-    secret: Secret,
-}
-
-impl Token {
-    /// Sent as `Authorization: Bearer`.
-    pub fn bearer(origin: Origin, secret: Secret) -> Token {
-        Token { origin, user: None, secret }
-    }
-
-    /// Sent as `Authorization: Basic`, which registries ask for.
-    pub fn basic(origin: Origin, user: &str, secret: Secret) -> Token {
-        Token { origin, user: Some(user.to_owned()), secret }
-    }
-
-    fn header(&self) -> Option<HeaderValue> {
-        let text = match &self.user {
-            None => format!("Bearer {}", self.secret.expose()),
-            Some(user) => {
-                let pair = format!("{user}:{}", self.secret.expose());
-                format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-            }
-        };
-        let mut value = HeaderValue::from_str(&text).ok()?;
-        value.set_sensitive(true);
-        Some(value)
     }
 }
 
@@ -480,25 +395,4 @@ fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
         remaining: u64::try_from(number("ratelimit-remaining")?).ok()?,
         reset: Timestamp::from_second(number("ratelimit-reset")?).ok()?,
     })
-}
-
-/// The innermost cause: the outer ones only repeat the URL.
-fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
-}
-
-/// Looks through the causes, and through what `io::Error` wraps: that is no cause of its own.
-fn caused_by_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    if error.is::<rustls::Error>() {
-        return true;
-    }
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    match wrapped {
-        Some(inner) => caused_by_tls(inner),
-        None => error.source().is_some_and(caused_by_tls),
-    }
 }
