@@ -11,5 +11,8 @@
 //! - `sim` never uses the types of `gitlab`: one wrong struct would agree with itself.
 
 pub mod clock;
+pub mod config;
 pub mod error;
+pub mod gitlab;
 pub mod hotfix;
+pub mod http;

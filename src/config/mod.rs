@@ -1,0 +1,371 @@
+//! Configuration: layers, their order, and where each value came from.
+//!
+//! A flag stands before a `GIT_HOTFIX_*` variable, that before `git config hotfix.*`, that before
+//! `.hotfix.toml`, that before the defaults. This room reads the environment, and glab's file for a
+//! token; git's configuration and the bytes of `.hotfix.toml` are given to it. No network.
+//!
+//! Not everything may be set everywhere. The file of a repository cannot name the instance or the
+//! remote; and who must approve can only be said in the file, which for that is read from the
+//! protected branch: neither a variable nor a clone's own configuration can lower it.
+
+pub mod env;
+mod file;
+#[cfg(test)]
+mod tests;
+mod token;
+mod value;
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::error::{Kind, Problem};
+use crate::http::{Options, Retry};
+
+pub use env::Env;
+pub use file::{App, FILE_NAME, File, Health, Role};
+pub use token::{Search, TokenSource, find as find_token};
+pub use value::instance_url;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The command line.
+    Flag(&'static str),
+    /// The environment.
+    Variable(&'static str),
+    /// git's configuration.
+    Git(&'static str),
+    /// `.hotfix.toml`, by its label.
+    File(String),
+    /// Built in.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Flag(name) | Source::Variable(name) => f.write_str(name),
+            Source::Git(key) => write!(f, "git config {key}"),
+            Source::File(label) => f.write_str(label),
+            Source::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// What the command line says; empty where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--remote`.
+    pub remote: Option<String>,
+    /// `--host`, a host or a URL.
+    pub host: Option<String>,
+    /// `--to`, repeatable.
+    pub to: Vec<String>,
+}
+
+/// One setting: its names in each layer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its name in `.hotfix.toml`, where it may stand there, and in lists for people.
+    pub name: &'static str,
+    /// The environment variable; lists are separated by commas there.
+    pub variable: &'static str,
+    /// The key of git's configuration; lists have several values, an empty one clears those before.
+    pub git: &'static str,
+    /// The default, as text; lists are separated by commas.
+    pub default: &'static str,
+}
+
+const fn key(name: &'static str, variable: &'static str, git: &'static str, default: &'static str) -> Key {
+    Key { name, variable, git, default }
+}
+
+const REMOTE: Key = key("remote", env::REMOTE, "hotfix.remote", "origin");
+const URL: Key = key("url", env::URL, "hotfix.url", "");
+const PRODUCTION: Key = key("branches.production", env::PRODUCTION_BRANCH, "hotfix.productionBranch", "main");
+const PREFIX: Key = key("branches.prefix", env::BRANCH_PREFIX, "hotfix.branchPrefix", "hotfix/");
+const TARGETS: Key = key("branches.targets", env::TARGETS, "hotfix.target", "develop");
+const DEPLOY_JOB: Key = key("deploy.job", env::DEPLOY_JOB, "hotfix.deployJob", "deploy-prod-hotfix");
+const ROLLBACK_JOB: Key =
+    key("deploy.rollback_job", env::ROLLBACK_JOB, "hotfix.rollbackJob", "rollback-prod-hotfix");
+const ENVIRONMENT: Key = key("deploy.environment", env::ENVIRONMENT, "hotfix.environment", "production");
+const APPS: Key = key("deploy.apps", env::APPS, "hotfix.app", "portal,admin,api-gateway");
+const MIGRATIONS_JOB: Key =
+    key("migrations.job", env::MIGRATIONS_JOB, "hotfix.migrationsJob", "run-migrations-prod");
+const MIGRATIONS_PATHS: Key =
+    key("migrations.paths", env::MIGRATIONS_PATHS, "hotfix.migrationsPath", "**/migrations/**,db/migrate/**");
+const BACKPORT_JOB: Key = key("backport.job", env::BACKPORT_JOB, "hotfix.backportJob", "hotfix-backport");
+const BACKPORT_LABELS: Key =
+    key("backport.labels", env::BACKPORT_LABELS, "hotfix.backportLabel", "backport,auto-backport");
+const CONFLICT_LABELS: Key =
+    key("backport.conflict_labels", env::CONFLICT_LABELS, "hotfix.conflictLabel", "backport,conflicts");
+const POLL_MIN: Key = key("poll.min", env::POLL_MIN, "hotfix.pollMin", "5s");
+const POLL_MAX: Key = key("poll.max", env::POLL_MAX, "hotfix.pollMax", "30s");
+const RETRY_BASE: Key = key("retry.base", env::RETRY_BASE, "hotfix.retryBase", "500ms");
+const RETRY_BUDGET: Key = key("retry.budget", env::RETRY_BUDGET, "hotfix.retryBudget", "60s");
+const TIMEOUT: Key = key("timeout", env::TIMEOUT, "hotfix.timeout", "60s");
+const SETTLE: Key = key("settle", env::SETTLE, "hotfix.settle", "10s");
+
+/// Every setting that has a name in more than one layer, for the manual and for `doctor --config`.
+pub const KEYS: &[&Key] = &[
+    &REMOTE,
+    &URL,
+    &PRODUCTION,
+    &PREFIX,
+    &TARGETS,
+    &DEPLOY_JOB,
+    &ROLLBACK_JOB,
+    &ENVIRONMENT,
+    &APPS,
+    &MIGRATIONS_JOB,
+    &MIGRATIONS_PATHS,
+    &BACKPORT_JOB,
+    &BACKPORT_LABELS,
+    &CONFLICT_LABELS,
+    &POLL_MIN,
+    &POLL_MAX,
+    &RETRY_BASE,
+    &RETRY_BUDGET,
+    &TIMEOUT,
+    &SETTLE,
+];
+
+/// Everything resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The git remote that is the project.
+    pub remote: Setting<String>,
+    /// The instance, where the remote does not tell it.
+    pub url: Setting<Option<Url>>,
+    /// Where hotfixes are cut and land.
+    pub production: Setting<String>,
+    /// What the names of new hotfix branches begin with.
+    pub prefix: Setting<String>,
+    /// Where landed hotfixes are backported to: names, or patterns with `*`.
+    pub targets: Setting<Vec<String>>,
+    /// The manual jobs that deploy.
+    pub deploy_jobs: Setting<Vec<String>>,
+    /// The manual job that rolls back.
+    pub rollback_job: Setting<String>,
+    /// The protected environment.
+    pub environment: Setting<String>,
+    /// The production apps.
+    pub apps: Setting<Vec<String>>,
+    /// Who must approve, in the order they are shown.
+    pub approvals: Setting<Vec<Role>>,
+    /// The manual job that runs migrations.
+    pub migrations_job: Setting<String>,
+    /// Patterns of the paths that hold migrations.
+    pub migrations_paths: Setting<Vec<String>>,
+    /// The pipeline's backport job.
+    pub backport_job: Setting<String>,
+    /// The labels of a clean backport.
+    pub backport_labels: Setting<Vec<String>>,
+    /// The labels of a conflicted one.
+    pub conflict_labels: Setting<Vec<String>>,
+    /// The `[apps.*]` sections of the file.
+    pub app_details: Vec<App>,
+    /// The shortest pause between two looks at GitLab.
+    pub poll_min: Setting<Duration>,
+    /// The longest one.
+    pub poll_max: Setting<Duration>,
+    /// The first pause before a read is tried again.
+    pub retry_base: Setting<Duration>,
+    /// How long reads are tried again.
+    pub retry_budget: Setting<Duration>,
+    /// How long one request may take.
+    pub timeout: Setting<Duration>,
+    /// How long what was just written is looked for before it counts as missing.
+    pub settle: Setting<Duration>,
+}
+
+/// The layers, from the first to the last that is asked.
+pub struct Layers<'a> {
+    /// The command line.
+    pub flags: &'a Flags,
+    /// The environment.
+    pub env: &'a Env,
+    /// All values of a key of git's configuration, in git's order; the case of the key does not matter
+    /// to git, so it must not matter here.
+    pub git: &'a dyn Fn(&str) -> Vec<String>,
+    /// `.hotfix.toml`, where there is one.
+    pub file: Option<&'a File>,
+}
+
+impl Config {
+    /// Resolves every setting; the first value that cannot be used is an error that names its source.
+    pub fn resolve(layers: &Layers<'_>) -> Result<Config, Problem> {
+        use value::{branch, duration, label, name, path_pattern, target};
+        let flags = layers.flags;
+        let remote = flags.remote.clone().map(|remote| ("--remote", vec![remote]));
+        let host = flags.host.clone().map(|host| ("--host", vec![host]));
+        let to = Some(("--to", flags.to.clone())).filter(|(_, to)| !to.is_empty());
+        let url = layers.list(&URL, host, instance_url)?;
+        Ok(Config {
+            remote: layers.one(&REMOTE, remote, name)?,
+            url: Setting { value: url.value.into_iter().next_back(), source: url.source },
+            production: layers.one(&PRODUCTION, None, branch)?,
+            prefix: layers.one(&PREFIX, None, branch)?,
+            targets: layers.list(&TARGETS, to, target)?,
+            deploy_jobs: layers.some(&DEPLOY_JOB, name)?,
+            rollback_job: layers.one(&ROLLBACK_JOB, None, name)?,
+            environment: layers.one(&ENVIRONMENT, None, name)?,
+            apps: layers.list(&APPS, None, name)?,
+            approvals: layers.approvals(),
+            migrations_job: layers.one(&MIGRATIONS_JOB, None, name)?,
+            migrations_paths: layers.list(&MIGRATIONS_PATHS, None, path_pattern)?,
+            backport_job: layers.one(&BACKPORT_JOB, None, name)?,
+            backport_labels: layers.list(&BACKPORT_LABELS, None, label)?,
+            conflict_labels: layers.list(&CONFLICT_LABELS, None, label)?,
+            app_details: layers.file.map(|file| file.apps.clone()).unwrap_or_default(),
+            poll_min: layers.one(&POLL_MIN, None, duration)?,
+            poll_max: layers.one(&POLL_MAX, None, duration)?,
+            retry_base: layers.one(&RETRY_BASE, None, duration)?,
+            retry_budget: layers.one(&RETRY_BUDGET, None, duration)?,
+            timeout: layers.one(&TIMEOUT, None, duration)?,
+            settle: layers.one(&SETTLE, None, duration)?,
+        })
+    }
+
+    /// How the HTTP client shall behave.
+    pub fn http_options(&self) -> Options {
+        let defaults = Options::default();
+        let total = self.timeout.value;
+        let retry = Retry { base: self.retry_base.value, budget: self.retry_budget.value, ..defaults.retry };
+        Options { connect: defaults.connect.min(total), read: defaults.read.min(total), total, retry }
+    }
+
+    /// Every setting as name, value and source, for `doctor --config`.
+    pub fn rows(&self) -> Vec<(&'static str, String, String)> {
+        fn row<T>(
+            key: &'static str,
+            setting: &Setting<T>,
+            text: impl Fn(&T) -> String,
+        ) -> (&'static str, String, String) {
+            (key, text(&setting.value), setting.source.to_string())
+        }
+        let list = |values: &Vec<String>| values.join(", ");
+        let time = |time: &Duration| match time.subsec_millis() {
+            0 => format!("{}s", time.as_secs()),
+            _ => format!("{}ms", time.as_millis()),
+        };
+        let url = |url: &Option<Url>| url.as_ref().map(Url::to_string).unwrap_or_default();
+        let roles = |roles: &Vec<Role>| {
+            roles.iter().map(|role| format!("{} = {}", role.name, role.rule)).collect::<Vec<_>>().join(", ")
+        };
+        vec![
+            row(REMOTE.name, &self.remote, String::clone),
+            row(URL.name, &self.url, url),
+            row(PRODUCTION.name, &self.production, String::clone),
+            row(PREFIX.name, &self.prefix, String::clone),
+            row(TARGETS.name, &self.targets, list),
+            row(DEPLOY_JOB.name, &self.deploy_jobs, list),
+            row(ROLLBACK_JOB.name, &self.rollback_job, String::clone),
+            row(ENVIRONMENT.name, &self.environment, String::clone),
+            row(APPS.name, &self.apps, list),
+            row("deploy.approvals", &self.approvals, roles),
+            row(MIGRATIONS_JOB.name, &self.migrations_job, String::clone),
+            row(MIGRATIONS_PATHS.name, &self.migrations_paths, list),
+            row(BACKPORT_JOB.name, &self.backport_job, String::clone),
+            row(BACKPORT_LABELS.name, &self.backport_labels, list),
+            row(CONFLICT_LABELS.name, &self.conflict_labels, list),
+            row(POLL_MIN.name, &self.poll_min, time),
+            row(POLL_MAX.name, &self.poll_max, time),
+            row(RETRY_BASE.name, &self.retry_base, time),
+            row(RETRY_BUDGET.name, &self.retry_budget, time),
+            row(TIMEOUT.name, &self.timeout, time),
+            row(SETTLE.name, &self.settle, time),
+        ]
+    }
+}
+
+type Flag = Option<(&'static str, Vec<String>)>;
+
+impl Layers<'_> {
+    /// The texts of the first layer that says anything.
+    fn texts(&self, key: &Key, flag: Flag) -> (Vec<String>, Source) {
+        let split = |text: &str| -> Vec<String> {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        if let Some((name, values)) = flag {
+            return (values, Source::Flag(name));
+        }
+        if let Some(text) = self.env.get(key.variable) {
+            return (split(text), Source::Variable(key.variable));
+        }
+        let values = (self.git)(key.git);
+        if !values.is_empty() {
+            // An empty value clears what came before it, as everywhere in git.
+            let from = values.iter().rposition(String::is_empty).map_or(0, |at| at + 1);
+            return (values.get(from..).unwrap_or_default().to_vec(), Source::Git(key.git));
+        }
+        if let Some((file, values)) = self.file.and_then(|file| Some((file, file.get(key.name)?))) {
+            return (values.to_vec(), Source::File(file.label.clone()));
+        }
+        (split(key.default), Source::Default)
+    }
+
+    fn list<T>(
+        &self,
+        key: &Key,
+        flag: Flag,
+        check: fn(&str) -> Result<T, String>,
+    ) -> Result<Setting<Vec<T>>, Problem> {
+        let (texts, source) = self.texts(key, flag);
+        let values = texts.iter().map(|text| check(text)).collect::<Result<Vec<T>, String>>();
+        match values {
+            Ok(value) => Ok(Setting { value, source }),
+            Err(what) => Err(self.unusable(&source, what)),
+        }
+    }
+
+    /// A list that must not be empty.
+    fn some<T>(&self, key: &Key, check: fn(&str) -> Result<T, String>) -> Result<Setting<Vec<T>>, Problem> {
+        let setting = self.list(key, None, check)?;
+        if setting.value.is_empty() {
+            return Err(self.unusable(&setting.source, format!("{} needs a value", key.name)));
+        }
+        Ok(setting)
+    }
+
+    fn one<T>(
+        &self,
+        key: &Key,
+        flag: Flag,
+        check: fn(&str) -> Result<T, String>,
+    ) -> Result<Setting<T>, Problem> {
+        let Setting { mut value, source } = self.list(key, flag, check)?;
+        // Of several values of one key, git takes the last.
+        match value.pop() {
+            Some(value) => Ok(Setting { value, source }),
+            None => Err(self.unusable(&source, format!("{} needs a value", key.name))),
+        }
+    }
+
+    fn approvals(&self) -> Setting<Vec<Role>> {
+        if let Some((file, roles)) = self.file.and_then(|file| Some((file, file.approvals.as_ref()?))) {
+            return Setting { value: roles.clone(), source: Source::File(file.label.clone()) };
+        }
+        let role = |name: &str, rule: &str| Role { name: name.to_owned(), rule: rule.to_owned() };
+        Setting {
+            value: vec![role("tech-lead", "tech-leads"), role("pm", "product")],
+            source: Source::Default,
+        }
+    }
+
+    fn unusable(&self, source: &Source, what: String) -> Problem {
+        Problem::new(Kind::Config, format!("{source}: {what}"))
+            .hint("see every setting and its source with: git hotfix doctor --config")
+    }
+}
