@@ -13,6 +13,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod git;
 pub mod gitlab;
 pub mod hotfix;
 pub mod http;

@@ -1,0 +1,151 @@
+//! What goes wrong with git, typed for code that branches and turned into a `Problem` for people.
+
+use std::path::PathBuf;
+
+use super::Oid;
+use super::run::Version;
+use crate::error::{Kind, Problem};
+
+/// A plain I/O result.
+pub(super) type Io<T> = std::io::Result<T>;
+
+/// Why git, or reading a repository, failed.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// No usable git in `PATH`.
+    #[error("git was not found in PATH")]
+    NotFound,
+    /// Git is older than [`Version::MINIMUM`].
+    #[error("git {version} is too old: {} or newer is needed", Version::MINIMUM)]
+    TooOld {
+        /// Which git.
+        program: PathBuf,
+        /// What it calls itself.
+        version: Version,
+    },
+    /// Git refused the place as a repository: there is none, or it is not trusted.
+    #[error("not in a usable git repository")]
+    NotARepository {
+        /// Git's own words.
+        stderr: String,
+    },
+    /// Git exited with an error.
+    #[error("git {subcommand} failed (exit code {status})")]
+    Failed {
+        /// The subcommand.
+        subcommand: String,
+        /// The exit code.
+        status: i32,
+        /// Git's own words.
+        stderr: String,
+    },
+    /// A signal ended git.
+    #[error("git {subcommand} was ended by signal {signal}")]
+    Signal {
+        /// The subcommand.
+        subcommand: String,
+        /// The signal's number.
+        signal: i32,
+        /// Git's own words.
+        stderr: String,
+    },
+    /// Git answered something we cannot read.
+    #[error("git {subcommand} answered something unexpected: {what}")]
+    Answer {
+        /// The subcommand.
+        subcommand: String,
+        /// What we got.
+        what: String,
+    },
+    /// An object is not in this repository.
+    #[error("object {0} is not in this repository")]
+    MissingObject(Oid),
+    /// The question cannot be decided because the history here is cut off (`git fetch --depth`).
+    #[error("this clone is shallow and its history ends before the answer")]
+    Shallow,
+    /// A name that would be dangerous or impossible to hand to git.
+    #[error("`{name}` cannot be used as {role}")]
+    BadName {
+        /// The name.
+        name: String,
+        /// What it was to be.
+        role: &'static str,
+    },
+    /// A reference was not where we left it.
+    #[error("{name} moved meanwhile")]
+    RefMoved {
+        /// The full name.
+        name: String,
+    },
+    /// The object database or references could not be read or written.
+    #[error("could not {what}")]
+    Store {
+        /// What we were doing.
+        what: String,
+        /// Why it failed.
+        cause: String,
+    },
+    /// The operating system said no.
+    #[error("{what}")]
+    Io {
+        /// What we were doing.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+impl GitError {
+    pub(super) fn io(what: impl Into<String>, source: std::io::Error) -> GitError {
+        GitError::Io { what: what.into(), source }
+    }
+
+    pub(super) fn store(what: impl Into<String>, cause: impl std::fmt::Display) -> GitError {
+        GitError::Store { what: what.into(), cause: format!("{cause:#}") }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            GitError::NotFound
+            | GitError::TooOld { .. }
+            | GitError::NotARepository { .. }
+            | GitError::BadName { .. } => Kind::Config,
+            GitError::RefMoved { .. } | GitError::MissingObject(_) | GitError::Shallow => Kind::Refused,
+            _ => Kind::Failed,
+        }
+    }
+
+    fn cause(&self) -> Option<String> {
+        match self {
+            GitError::NotARepository { stderr }
+            | GitError::Failed { stderr, .. }
+            | GitError::Signal { stderr, .. } => Some(stderr.clone()),
+            GitError::Store { cause, .. } => Some(cause.clone()),
+            GitError::Io { source, .. } => Some(source.to_string()),
+            GitError::TooOld { program, .. } => Some(format!("it is {}", program.display())),
+            _ => None,
+        }
+        .filter(|cause| !cause.is_empty())
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            GitError::NotFound => "install git 2.38 or newer and put it in PATH",
+            GitError::TooOld { .. } => "install git 2.38 or newer, first in PATH",
+            GitError::NotARepository { .. } => "run it inside a clone, or give one: git -C <dir> hotfix",
+            GitError::MissingObject(_) => "git fetch",
+            GitError::Shallow => "git fetch --unshallow",
+            GitError::RefMoved { .. } => "run the same command again",
+            _ => return None,
+        })
+    }
+}
+
+impl From<GitError> for Problem {
+    fn from(error: GitError) -> Problem {
+        let mut problem = Problem::new(error.kind(), error.to_string());
+        problem.causes.extend(error.cause());
+        problem.hints.extend(error.hint().map(str::to_owned));
+        problem
+    }
+}

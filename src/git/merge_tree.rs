@@ -1,0 +1,315 @@
+//! One `git merge-tree` process: rows in, trees or conflicts out. Knows git's formats and versions, and
+//! nothing of what the merges are for.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::Oid;
+use super::attributes::Attributes;
+use super::conflict::{ConflictKind, ConflictPath, Stages};
+use super::error::GitError;
+use super::repo::Repo;
+use super::run::{Exit, Output, Version};
+
+/// A three-way merge. Each side is a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    /// The merge base; `None` lets git find it.
+    pub(super) base: Option<Oid>,
+    pub(super) ours: Oid,
+    pub(super) theirs: Oid,
+    /// The commit whose attributes count, as if it were checked out.
+    pub(super) attributes: Oid,
+}
+
+/// How a merge came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Merged {
+    Clean(Oid),
+    Conflicts { tree: Oid, paths: Vec<ConflictPath> },
+}
+
+/// A merge's result, and whether directory renames had to be ignored to get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) merged: Merged,
+    pub(super) directory_renames_off: bool,
+}
+
+/// Merges every row; one process for all rows whose attributes agree.
+///
+/// A row that git itself breaks on costs its neighbours nothing: the rows are then run one by one.
+pub(super) fn merge(repo: &Repo, rows: &[Row]) -> Vec<Result<Answer, GitError>> {
+    let mut answers: Vec<Option<Result<Answer, GitError>>> = rows.iter().map(|_| None).collect();
+    if rows.len() > 1 {
+        // Whatever goes wrong here is said by the single runs below, for the row that it concerns.
+        let _ = merge_together(repo, rows, &mut answers);
+    }
+    rows.iter().zip(answers).map(|(row, answer)| answer.unwrap_or_else(|| merge_one(repo, row))).collect()
+}
+
+fn merge_together(
+    repo: &Repo,
+    rows: &[Row],
+    answers: &mut [Option<Result<Answer, GitError>>],
+) -> Result<(), GitError> {
+    if repo.git().version()? < Version::MERGE_BASE {
+        return Ok(());
+    }
+    let mut groups: Vec<(Attributes, Vec<usize>)> = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let attributes = Attributes::of(repo, row.attributes)?;
+        match groups.iter_mut().find(|(known, _)| *known == attributes) {
+            Some((_, members)) => members.push(index),
+            None => groups.push((attributes, vec![index])),
+        }
+    }
+    for (attributes, members) in groups.iter().filter(|(_, members)| members.len() > 1) {
+        let group: Vec<Row> = members.iter().filter_map(|&index| rows.get(index).copied()).collect();
+        let Some(first) = group.first() else { continue };
+        let place = Place::new(repo, first.attributes, Some(attributes))?;
+        let mut input = String::new();
+        for row in &group {
+            if let Some(base) = row.base {
+                input.push_str(&format!("{base} -- "));
+            }
+            input.push_str(&format!("{} {}\n", row.ours, row.theirs));
+        }
+        let output = place.call(repo, false)?.args(["--stdin"]).stdin(input).output()?;
+        if output.exit != Exit::Code(0) {
+            continue;
+        }
+        let mut fields = Fields::new(&output.stdout);
+        let merged = group
+            .iter()
+            .map(|row| {
+                let clean = fields.next()? == b"1";
+                let merged = parse_row(&mut fields, row, clean)?;
+                Some(Ok(Answer { merged, directory_renames_off: false }))
+            })
+            .collect::<Option<Vec<_>>>();
+        // Half-read output is no output.
+        if let Some(merged) = merged.filter(|_| fields.rest.is_empty()) {
+            for (&index, answer) in members.iter().zip(merged) {
+                if let Some(slot) = answers.get_mut(index) {
+                    *slot = Some(answer);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn merge_one(repo: &Repo, row: &Row) -> Result<Answer, GitError> {
+    match merge_once(repo, row, false) {
+        // git 2.47 aborts on an assertion in its rename code for about one pick in 6,000; without
+        // directory renames it gets through.
+        Err(GitError::Signal { signal: 6, .. }) => {
+            merge_once(repo, row, true).map(|merged| Answer { merged, directory_renames_off: true })
+        }
+        merged => merged.map(|merged| Answer { merged, directory_renames_off: false }),
+    }
+}
+
+fn merge_once(repo: &Repo, row: &Row, directory_renames_off: bool) -> Result<Merged, GitError> {
+    let place = Place::new(repo, row.attributes, None)?;
+    let mut call = place.call(repo, directory_renames_off)?;
+    let mut sides = *row;
+    match row.base {
+        Some(base) if repo.git().version()? >= Version::MERGE_BASE => {
+            call = call.arg(format!("--merge-base={base}"));
+        }
+        Some(base) => sides = with_common_parent(repo, row, base)?,
+        None => {}
+    }
+    let output = call.args([sides.ours.to_string(), sides.theirs.to_string()]).output()?;
+    let merged = match output.exit {
+        Exit::Code(code @ (0 | 1)) => parse_row(&mut Fields::new(&output.stdout), &sides, code == 0),
+        _ => None,
+    };
+    // Exit code 1 is not only "conflict": without a tree on the first line it is a failure.
+    merged.ok_or_else(|| failure(output))
+}
+
+fn failure(output: Output) -> GitError {
+    match output.exit {
+        Exit::Code(0 | 1) if output.stderr.is_empty() => {
+            GitError::Answer { subcommand: "merge-tree".into(), what: "no tree".into() }
+        }
+        _ => output.into_error("merge-tree"),
+    }
+}
+
+/// git 2.38 and 2.39 cannot be told the base: commits of the same trees that have it as their parent.
+fn with_common_parent(repo: &Repo, row: &Row, base: Oid) -> Result<Row, GitError> {
+    let base = repo.make_up(base, &[])?;
+    Ok(Row {
+        base: Some(base),
+        ours: repo.make_up(row.ours, &[base])?,
+        theirs: repo.make_up(row.theirs, &[base])?,
+        attributes: row.attributes,
+    })
+}
+
+/// Where a merge runs: an empty directory of its own. A merge driver that is killed leaves its litter where
+/// it stands, and that must not be the user's work tree.
+struct Place {
+    dir: tempfile::TempDir,
+    /// The commit to read attributes from, where git can be told.
+    source: Option<Oid>,
+}
+
+impl Place {
+    fn new(repo: &Repo, commit: Oid, known: Option<&Attributes>) -> Result<Place, GitError> {
+        let dir = private_dir(repo)?;
+        if repo.git().version()? >= Version::ATTR_SOURCE {
+            return Ok(Place { dir, source: Some(commit) });
+        }
+        let attributes = match known {
+            Some(attributes) => attributes,
+            None => &Attributes::of(repo, commit)?,
+        };
+        attributes.write(repo, dir.path())?;
+        Ok(Place { dir, source: None })
+    }
+
+    fn call(&self, repo: &Repo, directory_renames_off: bool) -> Result<super::run::Call, GitError> {
+        let mut options: Vec<OsString> = Vec::new();
+        if directory_renames_off {
+            options.extend(["-c".into(), "merge.directoryRenames=false".into()]);
+        }
+        if let Some(source) = self.source {
+            options.push(format!("--attr-source={source}").into());
+        }
+        let mut work_tree = OsString::from("--work-tree=");
+        work_tree.push(self.dir.path());
+        options.push(work_tree);
+        let call = repo.call_with(options, "merge-tree").cwd(self.dir.path());
+        Ok(call.args(["--write-tree", "-z"]))
+    }
+}
+
+/// A directory for one merge, below the repository's own; old ones that a killed run left are removed.
+fn private_dir(repo: &Repo) -> Result<tempfile::TempDir, GitError> {
+    let parent: PathBuf = repo.common_dir().join("git-hotfix");
+    let failed = |error| GitError::io(format!("could not make a directory in {}", parent.display()), error);
+    std::fs::create_dir_all(&parent).map_err(failed)?;
+    let dir = tempfile::Builder::new().prefix("merge-").tempdir_in(&parent).map_err(failed)?;
+    sweep(&parent, dir.path());
+    Ok(dir)
+}
+
+/// Removes what is a day older than `fresh`. Best effort: nothing depends on it.
+fn sweep(parent: &Path, fresh: &Path) {
+    const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+    let modified = |path: &Path| path.symlink_metadata().and_then(|meta| meta.modified()).ok();
+    let Some(now) = modified(fresh) else { return };
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let old = modified(&entry.path()).and_then(|then| now.duration_since(then).ok());
+        if old.is_some_and(|age| age > DAY) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// NUL-terminated fields.
+struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Fields { rest: bytes }
+    }
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (field, rest) = self.rest.split_once_str("\0")?;
+        self.rest = rest;
+        Some(field)
+    }
+}
+
+/// Reads the tree, and on a conflict the stages of each path and the messages, up to the empty field or the
+/// end that closes them.
+fn parse_row(fields: &mut Fields<'_>, row: &Row, clean: bool) -> Option<Merged> {
+    let tree = Oid::from_hex(fields.next()?).ok()?;
+    if clean {
+        // Alone, a clean merge ends here; from --stdin an empty field follows.
+        return match fields.rest.is_empty() {
+            true => Some(Merged::Clean(tree)),
+            false => fields.next().filter(|end| end.is_empty()).map(|_| Merged::Clean(tree)),
+        };
+    }
+    let mut stages: Vec<(&[u8], Stages)> = Vec::new();
+    loop {
+        let entry = fields.next()?;
+        if entry.is_empty() {
+            break;
+        }
+        let (meta, path) = entry.split_once_str("\t")?;
+        if stages.last().is_none_or(|(last, _)| *last != path) {
+            stages.push((path, Stages::default()));
+        }
+        let (_, stage) = stages.last_mut()?;
+        match meta.last()? {
+            b'1' => stage.base = true,
+            b'2' => stage.ours = true,
+            b'3' => stage.theirs = true,
+            _ => return None,
+        }
+    }
+    let mut messages: Vec<(Vec<&[u8]>, &str)> = Vec::new();
+    while !fields.rest.is_empty() {
+        let count = fields.next()?;
+        if count.is_empty() {
+            break;
+        }
+        let count: usize = count.to_str().ok()?.parse().ok()?;
+        let mut paths = Vec::new();
+        for _ in 0..count {
+            paths.push(fields.next()?);
+        }
+        let kind = fields.next()?.to_str().ok()?;
+        fields.next()?;
+        if kind.starts_with("CONFLICT") || kind.starts_with("ERROR") {
+            messages.push((paths, kind));
+        }
+    }
+    let mut paths: Vec<ConflictPath> = stages
+        .iter()
+        .map(|&(path, stages)| {
+            let message = messages.iter().find(|(paths, _)| paths.contains(&path));
+            let kind = message.map_or(ConflictKind::Other, |(_, kind)| ConflictKind::of(kind, stages));
+            ConflictPath { path: real_path(path, row), kind }
+        })
+        .collect();
+    if paths.is_empty() {
+        // A conflict that leaves no stage behind, such as a directory renamed in several ways.
+        for (named, kind) in &messages {
+            let kind = ConflictKind::of(kind, Stages::default());
+            paths.extend(named.iter().map(|path| ConflictPath { path: real_path(path, row), kind }));
+        }
+    }
+    paths.sort_by(|a, b| a.path.cmp(&b.path));
+    paths.dedup_by(|a, b| a.path == b.path);
+    Some(Merged::Conflicts { tree, paths })
+}
+
+/// Where a file and a directory want the same name, git moves the file to `<name>~<side>`; people know it
+/// by its name.
+fn real_path(path: &[u8], row: &Row) -> BString {
+    let path: &BStr = path.into();
+    for side in [row.ours, row.theirs] {
+        let mark = format!("~{side}");
+        if let Some(at) = path.rfind(&mark) {
+            // The mark may be followed by `_0` where even that name was taken.
+            if !path[at + mark.len()..].contains(&b'/') {
+                return path[..at].into();
+            }
+        }
+    }
+    path.to_owned()
+}

@@ -1,0 +1,277 @@
+//! Remotes: their addresses as git resolves them, fetch, listing, and pushes that only do what was planned.
+//!
+//! The network is git's, with the user's own credentials, proxies and ssh. Nothing is fetched into
+//! `refs/heads`, and no push moves a branch from anywhere but where it was last seen.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use bstr::ByteSlice;
+
+use super::Oid;
+use super::config::Config;
+use super::error::GitError;
+use super::repo::{Repo, check_name, parse_oid};
+use super::run::{Call, Exit, Output};
+
+/// A user name and a secret for one host. Never in arguments or files; git asks for it through a helper.
+#[derive(Clone)]
+pub struct Credential {
+    /// Scheme, host and port that it is for: `https://gitlab.example:8443`.
+    pub origin: String,
+    /// The user name (`oauth2`, `gitlab-ci-token`).
+    pub username: String,
+    /// The secret.
+    pub secret: String,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({} as {}, secret withheld)", self.origin, self.username)
+    }
+}
+
+/// What to fetch.
+#[derive(Debug, Default)]
+pub struct Fetch<'a> {
+    /// A remote's name or address.
+    pub remote: &'a str,
+    /// Refspecs; no destination below `refs/heads`.
+    pub refspecs: &'a [String],
+    /// Lengthen the history of a shallow clone by so many commits.
+    pub deepen: Option<u32>,
+    /// In place of the user's own credentials.
+    pub credential: Option<&'a Credential>,
+}
+
+/// Where a remote branch must stand for a push to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Nowhere: the push creates it.
+    Absent,
+    /// Here.
+    At(Oid),
+}
+
+/// What to push.
+#[derive(Debug)]
+pub struct Push<'a> {
+    /// A remote's name or address.
+    pub remote: &'a str,
+    /// The commit; `None` deletes the branch.
+    pub source: Option<Oid>,
+    /// The branch's name, without `refs/heads/`.
+    pub branch: &'a str,
+    /// Where it must stand now.
+    pub expect: Expect,
+    /// Whether the user's `pre-push` hook runs.
+    pub hooks: bool,
+    /// In place of the user's own credentials.
+    pub credential: Option<&'a Credential>,
+}
+
+/// How a push came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PushOutcome {
+    /// The branch is new.
+    Created,
+    /// The branch moved, or was deleted.
+    Updated,
+    /// It was there already.
+    UpToDate,
+    /// The branch did not stand where it was expected; nothing happened.
+    Stale,
+    /// The other side, or the user's hook, refused.
+    Rejected {
+        /// Git's reason. Untrusted text.
+        reason: String,
+        /// What the other side said (`remote: …`). Untrusted text.
+        remote_lines: Vec<String>,
+    },
+}
+
+impl Repo {
+    /// The names of the remotes.
+    pub fn remotes(&self) -> Result<Vec<String>, GitError> {
+        let names = self.config()?.subsections("remote", "url");
+        Ok(names.into_iter().map(|name| name.to_string()).collect())
+    }
+
+    /// The address that a fetch from `remote` goes to, `url.<base>.insteadOf` applied.
+    pub fn remote_url(&self, remote: &str) -> Result<Option<String>, GitError> {
+        let config = self.config()?;
+        Ok(url_of(config, remote, "url").map(|url| rewrite(config, &url, "insteadof").unwrap_or(url)))
+    }
+
+    /// The address that a push to `remote` goes to: `pushurl`, or the address with
+    /// `url.<base>.pushInsteadOf` applied.
+    pub fn push_url(&self, remote: &str) -> Result<Option<String>, GitError> {
+        let config = self.config()?;
+        if let Some(url) = url_of(config, remote, "pushurl") {
+            return Ok(Some(rewrite(config, &url, "insteadof").unwrap_or(url)));
+        }
+        let Some(url) = url_of(config, remote, "url") else { return Ok(None) };
+        let rewritten = rewrite(config, &url, "pushinsteadof").or_else(|| rewrite(config, &url, "insteadof"));
+        Ok(Some(rewritten.unwrap_or(url)))
+    }
+
+    /// Fetches, leaving FETCH_HEAD, tags, other references and maintenance alone.
+    pub fn fetch(&self, fetch: &Fetch<'_>) -> Result<(), GitError> {
+        check_remote(fetch.remote)?;
+        for refspec in fetch.refspecs {
+            let bad = || GitError::BadName { name: refspec.clone(), role: "what to fetch" };
+            let (source, destination) = refspec.split_once(':').unwrap_or((refspec, ""));
+            if source.starts_with('-') || destination.starts_with("refs/heads") || destination == "HEAD" {
+                return Err(bad());
+            }
+            if !destination.is_empty() && !destination.starts_with("refs/") {
+                return Err(bad());
+            }
+        }
+        let mut call = self.network("fetch", fetch.credential).args([
+            "--quiet",
+            "--no-write-fetch-head",
+            "--no-tags",
+            "--no-prune",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+            "--refmap=",
+        ]);
+        if let Some(depth) = fetch.deepen {
+            call = call.arg(format!("--deepen={depth}"));
+        }
+        call.arg("--").arg(fetch.remote).args(fetch.refspecs).ok().map(drop)
+    }
+
+    /// The references of a remote that match `patterns` (`refs/heads/release/*`).
+    pub fn ls_remote(
+        &self,
+        remote: &str,
+        patterns: &[&str],
+        credential: Option<&Credential>,
+    ) -> Result<Vec<(String, Oid)>, GitError> {
+        check_remote(remote)?;
+        let call = self.network("ls-remote", credential).args(["--quiet", "--refs", "--"]);
+        let listing = call.arg(remote).args(patterns).ok()?;
+        listing
+            .lines()
+            .filter_map(|line| line.split_once_str("\t"))
+            .map(|(id, name)| Ok((name.to_str_lossy().into_owned(), parse_oid(id, "ls-remote")?)))
+            .collect()
+    }
+
+    /// Pushes one branch, if it stands where it is expected.
+    pub fn push(&self, push: &Push<'_>) -> Result<PushOutcome, GitError> {
+        check_remote(push.remote)?;
+        let full = format!("refs/heads/{}", push.branch);
+        check_name(&full)?;
+        let expected = match push.expect {
+            Expect::Absent => String::new(),
+            Expect::At(id) => id.to_string(),
+        };
+        let source = push.source.map(|id| id.to_string()).unwrap_or_default();
+        let mut call = self.network("push", push.credential).args(["--porcelain", "--no-follow-tags"]);
+        call = call.args(["--recurse-submodules=no", "--no-signed"]);
+        call = call.arg(format!("--force-with-lease={full}:{expected}"));
+        if !push.hooks {
+            call = call.arg("--no-verify");
+        }
+        let output = call.args(["--", push.remote, &format!("{source}:{full}")]).output()?;
+        outcome(output, &full)
+    }
+
+    /// A call that talks to a remote.
+    fn network(&self, subcommand: &str, credential: Option<&Credential>) -> Call {
+        // A redirect would carry credentials to another host.
+        let mut options: Vec<OsString> = vec!["-c".into(), "http.followRedirects=false".into()];
+        let Some(credential) = credential else { return self.call_with(options, subcommand) };
+        let scope = format!("credential.{}", credential.origin);
+        let helper = "!f() { test \"$1\" = get || exit 0; \
+                      echo \"username=$GIT_HOTFIX_PUSH_USER\"; echo \"password=$GIT_HOTFIX_PUSH_SECRET\"; }; f";
+        for setting in [
+            "credential.helper=".to_owned(),
+            format!("{scope}.helper="),
+            format!("{scope}.helper={helper}"),
+            // A user name in the configuration or the address must not ask for another secret.
+            format!("{scope}.username={}", credential.username),
+        ] {
+            options.extend(["-c".into(), setting.into()]);
+        }
+        self.call_with(options, subcommand)
+            .env("GIT_HOTFIX_PUSH_USER", &credential.username)
+            .env("GIT_HOTFIX_PUSH_SECRET", &credential.secret)
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_ASKPASS", "")
+            .env("SSH_ASKPASS", "")
+    }
+}
+
+/// Reads `push --porcelain`: `<flag>\t<from>:<to>\t<summary>`.
+fn outcome(output: Output, full: &str) -> Result<PushOutcome, GitError> {
+    let said = output.stdout.to_str_lossy().into_owned();
+    let suffix = format!(":{full}");
+    let line = said.lines().find_map(|line| {
+        let mut fields = line.splitn(3, '\t');
+        let (flag, refs, summary) = (fields.next()?, fields.next()?, fields.next()?);
+        refs.ends_with(&suffix).then_some((flag, summary))
+    });
+    let remote_lines = || -> Vec<String> {
+        let lines = output.stderr.lines().filter_map(|line| line.strip_prefix("remote:"));
+        lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+    };
+    let outcome = match (line, output.exit) {
+        (Some(("*", _)), Exit::Code(0)) => PushOutcome::Created,
+        (Some((" " | "+" | "-", _)), Exit::Code(0)) => PushOutcome::Updated,
+        (Some(("=", _)), Exit::Code(0)) => PushOutcome::UpToDate,
+        (Some(("!", summary)), Exit::Code(1)) => match summary {
+            // The lease did not hold, or the ref moved between the server's greeting and its update.
+            s if s.contains("(stale info)") || s.contains("(fetch first)") => PushOutcome::Stale,
+            s => {
+                let reason = s.rsplit_once('(').map_or(s, |(_, reason)| reason.trim_end_matches(')'));
+                PushOutcome::Rejected { reason: reason.to_owned(), remote_lines: remote_lines() }
+            }
+        },
+        // Git says nothing about the branch when the user's own hook refused.
+        (None, Exit::Code(1)) => PushOutcome::Rejected {
+            reason: "a hook refused the push".to_owned(),
+            remote_lines: output.stderr.lines().map(str::to_owned).collect(),
+        },
+        _ => return Err(output.into_error("push")),
+    };
+    Ok(outcome)
+}
+
+fn url_of(config: &Config, remote: &str, name: &str) -> Option<String> {
+    // With several addresses git fetches from the first and pushes to all; ours is the first.
+    let key = format!("remote.{remote}.{name}");
+    let entry = config.all(&key).next()?;
+    entry.value.as_ref().map(|value| value.to_str_lossy().into_owned())
+}
+
+/// The longest matching prefix wins.
+fn rewrite(config: &Config, url: &str, name: &str) -> Option<String> {
+    let bases = config.subsections("url", name);
+    let (base, prefix) = bases
+        .iter()
+        .flat_map(|base| {
+            let key = format!("url.{base}.{name}");
+            let prefixes: Vec<String> = config
+                .all(&key)
+                .filter_map(|entry| entry.value.as_ref().map(|value| value.to_str_lossy().into_owned()))
+                .collect();
+            prefixes.into_iter().map(move |prefix| (base, prefix))
+        })
+        .filter(|(_, prefix)| url.starts_with(prefix.as_str()))
+        .max_by_key(|(_, prefix)| prefix.len())?;
+    Some(format!("{base}{}", url.get(prefix.len()..)?))
+}
+
+fn check_remote(remote: &str) -> Result<(), GitError> {
+    // A host that begins with a dash would reach ssh as an option.
+    let host = remote.split_once("://").map_or(remote, |(_, rest)| rest);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    if remote.is_empty() || remote.starts_with('-') || host.starts_with('-') || remote.contains('\0') {
+        return Err(GitError::BadName { name: remote.to_owned(), role: "a remote" });
+    }
+    Ok(())
+}

@@ -1,0 +1,424 @@
+//! The one git runner: finds git, scrubs the environment, bounds what is captured.
+//!
+//! Every subprocess of git starts here and nowhere else. Must not know what any subcommand means.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use super::error::{GitError, Io};
+
+/// What `git rev-parse --local-env-vars` lists (configuration given by `git -c` stays), and the rest
+/// that would make a child answer for another repository, identity or question than ours.
+const SCRUBBED: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_ATTR_SOURCE",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_DATE",
+    "GIT_REFLOG_ACTION",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+];
+
+/// Who commits; kept only where git is asked for exactly that.
+const COMMITTER: &[&str] = &["GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"];
+
+/// More than any answer we ask git for (a listing of 100,000 paths is about 10 MB).
+const STDOUT_LIMIT: usize = 256 << 20;
+/// Errors are quoted to people; the beginning says what went wrong.
+const STDERR_LIMIT: usize = 64 << 10;
+
+/// A version of git.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl Version {
+    /// The first with `merge-tree --write-tree`.
+    pub const MINIMUM: Version = Version(2, 38, 0);
+    /// The first with `merge-tree --merge-base`.
+    pub(super) const MERGE_BASE: Version = Version(2, 40, 0);
+    /// The first with `git --attr-source`.
+    pub(super) const ATTR_SOURCE: Version = Version(2, 41, 0);
+
+    /// Reads what `git version` prints: `git version 2.39.5 (Apple Git-154)`, `2.47.1.windows.1`,
+    /// `2.52.0-rc1`.
+    fn parse(line: &str) -> Option<Version> {
+        let number = line.strip_prefix("git version ")?.split_whitespace().next()?;
+        let mut parts = number.split(['.', '-']);
+        let mut next = || parts.next().and_then(|part| part.parse().ok());
+        Some(Version(next()?, next()?, next().unwrap_or(0)))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+/// The git program, resolved once to an absolute path.
+#[derive(Debug, Clone)]
+pub struct Git {
+    program: PathBuf,
+    prompts: bool,
+    environment: Vec<(OsString, OsString)>,
+    version: Arc<OnceLock<Version>>,
+}
+
+impl Git {
+    /// Finds git in `path` (the value of `PATH`).
+    ///
+    /// Relative and empty entries, and entries inside the repository around `start`, are skipped: a
+    /// repository must not be able to bring its own `git`.
+    pub fn find(path: &OsStr, start: &Path) -> Result<Git, GitError> {
+        let absolute = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
+        let start = absolute.canonicalize().unwrap_or(absolute);
+        let inside = start.ancestors().find(|dir| dir.join(".git").exists());
+        let name = format!("git{}", std::env::consts::EXE_SUFFIX);
+        std::env::split_paths(path)
+            .filter(|dir| dir.is_absolute())
+            .filter(|dir| {
+                let dir = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+                !inside.is_some_and(|top| dir.starts_with(top))
+            })
+            .map(|dir| dir.join(&name))
+            .find(|file| is_executable(file))
+            .map(Git::at)
+            .ok_or(GitError::NotFound)
+    }
+
+    /// The git at exactly this path.
+    pub fn at(program: impl Into<PathBuf>) -> Git {
+        Git { program: program.into(), prompts: false, environment: Vec::new(), version: Arc::default() }
+    }
+
+    /// Whether git may ask for credentials on the terminal. Off by default.
+    #[must_use]
+    pub fn with_prompts(mut self, prompts: bool) -> Git {
+        self.prompts = prompts;
+        self
+    }
+
+    /// Sets a variable for every child: how a rehearsal keeps out the user's own configuration.
+    #[must_use]
+    pub fn with_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Git {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// The program's path.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The version, asked for once; an error below [`Version::MINIMUM`].
+    pub fn version(&self) -> Result<Version, GitError> {
+        let version = match self.version.get() {
+            Some(known) => *known,
+            None => {
+                let answer = self.call("version").ok()?;
+                let line = String::from_utf8_lossy(&answer).trim().to_owned();
+                let version = Version::parse(&line)
+                    .ok_or(GitError::Answer { subcommand: "version".into(), what: line })?;
+                *self.version.get_or_init(|| version)
+            }
+        };
+        if version < Version::MINIMUM {
+            return Err(GitError::TooOld { program: self.program.clone(), version });
+        }
+        Ok(version)
+    }
+
+    /// A call of `subcommand` in a scrubbed environment and no particular repository.
+    pub fn call(&self, subcommand: &str) -> Call {
+        self.prepare(subcommand, SCRUBBED, &[])
+    }
+
+    /// As [`call`](Self::call), with `options` before the subcommand (`--git-dir=…`, `-c …`).
+    pub(super) fn call_with(&self, options: &[OsString], subcommand: &str) -> Call {
+        self.prepare(subcommand, SCRUBBED, options)
+    }
+
+    /// A call that sees `GIT_DIR` and its kin as our own parent set them: discovery, and only that.
+    pub(super) fn inherited(&self, subcommand: &str) -> Call {
+        self.prepare(subcommand, &[], &[])
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts git")]
+    fn prepare(&self, subcommand: &str, scrubbed: &[&str], options: &[OsString]) -> Call {
+        let mut command = Command::new(&self.program);
+        for name in scrubbed {
+            command.env_remove(name);
+        }
+        command
+            // Texts that we read must not be translated; LC_CTYPE stays, drivers may need it.
+            .env("LANGUAGE", "C")
+            .env("LC_MESSAGES", "C")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_TRACE_REDACT", "1")
+            .env("NoDefaultCurrentDirectoryInExePath", "1")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .args(options)
+            .arg(subcommand);
+        if !self.prompts {
+            command.env("GIT_TERMINAL_PROMPT", "0");
+        }
+        Call { command, subcommand: subcommand.into(), commits: false, stdin: None, limit: STDOUT_LIMIT }
+    }
+}
+
+fn is_executable(file: &Path) -> bool {
+    let Ok(meta) = file.metadata() else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        meta.is_file() && meta.permissions().mode() & 0o111 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        meta.is_file()
+    }
+}
+
+/// One call of git, not yet started.
+#[derive(Debug)]
+pub struct Call {
+    command: Command,
+    subcommand: String,
+    commits: bool,
+    stdin: Option<Vec<u8>>,
+    limit: usize,
+}
+
+/// How a call ended, and what it said.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub exit: Exit,
+    /// Everything from stdout.
+    pub stdout: Vec<u8>,
+    /// The beginning of stderr, lossily decoded, trimmed. Untrusted text.
+    pub stderr: String,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// A signal ended it.
+    Signal(i32),
+}
+
+impl Call {
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets a variable for this child.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Lets the child see who commits, as the user's environment says.
+    #[must_use]
+    pub(super) fn with_committer(mut self) -> Self {
+        self.commits = true;
+        self
+    }
+
+    /// Runs in `dir`.
+    #[must_use]
+    pub fn cwd(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// Feeds `bytes` to stdin, which is otherwise empty.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Runs to the end; any exit is an answer.
+    pub fn output(mut self) -> Result<Output, GitError> {
+        let name = &self.subcommand;
+        if !self.commits {
+            for variable in COMMITTER {
+                self.command.env_remove(variable);
+            }
+        }
+        let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        let mut child = self
+            .command
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| GitError::io(format!("could not start git {name}"), error))?;
+        let broken = |error| GitError::io(format!("lost the connection to git {name}"), error);
+        let (stdout, stderr) = converse(&mut child, self.stdin.take(), self.limit).map_err(broken)?;
+        if stdout.len() > self.limit {
+            // The child is already killed; reap it.
+            let _ = child.wait();
+            let what = format!("more than {} MiB", self.limit >> 20);
+            return Err(GitError::Answer { subcommand: name.clone(), what });
+        }
+        let exit = Exit::of(child.wait().map_err(broken)?);
+        Ok(Output { exit, stdout, stderr: String::from_utf8_lossy(&stderr).trim().to_owned() })
+    }
+
+    /// Runs to the end; anything but exit code 0 is an error. Returns stdout.
+    pub fn ok(self) -> Result<Vec<u8>, GitError> {
+        let subcommand = self.subcommand.clone();
+        let output = self.output()?;
+        match output.exit {
+            Exit::Code(0) => Ok(output.stdout),
+            _ => Err(output.into_error(subcommand)),
+        }
+    }
+}
+
+impl Output {
+    /// This output as the error that it is.
+    pub fn into_error(self, subcommand: impl Into<String>) -> GitError {
+        let subcommand = subcommand.into();
+        match self.exit {
+            Exit::Code(status) => GitError::Failed { subcommand, status, stderr: self.stderr },
+            Exit::Signal(signal) => GitError::Signal { subcommand, signal, stderr: self.stderr },
+        }
+    }
+}
+
+impl Exit {
+    fn of(status: ExitStatus) -> Exit {
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::ExitStatusExt;
+            if let Some(signal) = status.signal() {
+                return Exit::Signal(signal);
+            }
+        }
+        Exit::Code(status.code().unwrap_or(-1))
+    }
+}
+
+/// Writes stdin and reads both outputs at once, so that no pipe can fill up and stall the child.
+fn converse(child: &mut Child, stdin: Option<Vec<u8>>, limit: usize) -> Io<(Vec<u8>, Vec<u8>)> {
+    let (pipe_in, pipe_out, pipe_err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        if let (Some(mut pipe), Some(bytes)) = (pipe_in, stdin) {
+            // A child that does not want all of its input says so by its exit code.
+            scope.spawn(move || pipe.write_all(&bytes));
+        }
+        let stderr = scope.spawn(move || -> Io<Vec<u8>> {
+            let mut head = Vec::new();
+            let Some(mut pipe) = pipe_err else { return Ok(head) };
+            pipe.by_ref().take(STDERR_LIMIT as u64).read_to_end(&mut head)?;
+            std::io::copy(&mut pipe, &mut std::io::sink())?;
+            Ok(head)
+        });
+        let mut stdout = Vec::new();
+        if let Some(pipe) = pipe_out {
+            pipe.take(limit as u64 + 1).read_to_end(&mut stdout)?;
+        }
+        if stdout.len() > limit {
+            child.kill()?;
+        }
+        let stderr = stderr.join().map_err(|_| std::io::Error::other("the reader of stderr failed"))??;
+        Ok((stdout, stderr))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_read_as_vendors_write_them() {
+        let read = |line| Version::parse(line);
+        assert_eq!(read("git version 2.47.3"), Some(Version(2, 47, 3)));
+        assert_eq!(read("git version 2.39.5 (Apple Git-154)"), Some(Version(2, 39, 5)));
+        assert_eq!(read("git version 2.47.1.windows.1"), Some(Version(2, 47, 1)));
+        assert_eq!(read("git version 2.52.0-rc1"), Some(Version(2, 52, 0)));
+        assert_eq!(read("git version 2.52-rc1"), Some(Version(2, 52, 0)));
+        assert_eq!(read("hub version 2.14"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_repository_cannot_bring_its_own_git() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let plant = |place: &Path| {
+            std::fs::create_dir_all(place).unwrap();
+            let file = place.join("git");
+            std::fs::write(&file, "#!/bin/sh\n").unwrap();
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+            file
+        };
+        let repo = dir.path().join("repo");
+        plant(&repo.join("bin"));
+        std::fs::create_dir_all(repo.join(".git")).unwrap();
+        let good = plant(&dir.path().join("usr"));
+        let path = std::env::join_paths([
+            Path::new(""),
+            Path::new("bin"),
+            &repo.join("bin"),
+            &dir.path().join("usr"),
+        ])
+        .unwrap();
+        assert_eq!(Git::find(&path, &repo).unwrap().program(), good);
+        let only = std::env::join_paths([&repo.join("bin")]).unwrap();
+        assert!(matches!(Git::find(&only, &repo), Err(GitError::NotFound)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_old_git_is_refused_by_name() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("git");
+        std::fs::write(&file, "#!/bin/sh\necho git version 2.30.2\n").unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+        let error = Git::at(file).version().unwrap_err();
+        assert!(error.to_string().contains("2.30.2"), "{error}");
+    }
+}

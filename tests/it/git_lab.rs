@@ -1,0 +1,149 @@
+//! A throw-away repository and every git installed here, away from the user's configuration.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use git_hotfix::git::{Git, Oid, Repo};
+
+/// The gits to test with: the first in `PATH`, and the system's own where that is another one.
+pub(crate) fn gits() -> Vec<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "tests look for every git there is")]
+    let path = std::env::var_os("PATH").unwrap();
+    let first = Git::find(&path, Path::new("/")).unwrap().program().to_owned();
+    let mut gits = vec![first];
+    let system = PathBuf::from("/usr/bin/git");
+    if system.exists() && !gits.contains(&system) {
+        gits.push(system);
+    }
+    for git in &gits {
+        eprintln!("tested with {}: {}", git.display(), Git::at(git).version().unwrap());
+    }
+    gits
+}
+
+/// A directory with a repository in it.
+pub(crate) struct Lab {
+    dir: tempfile::TempDir,
+    program: PathBuf,
+    top: PathBuf,
+}
+
+impl Lab {
+    /// A new repository with one branch, `main`, and no commit.
+    pub(crate) fn new(program: &Path) -> Lab {
+        Lab::with(program, &[])
+    }
+
+    /// As `new`, with options for `git init`.
+    pub(crate) fn with(program: &Path, options: &[&str]) -> Lab {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().join("repo");
+        std::fs::create_dir(&top).unwrap();
+        let lab = Lab { dir, program: program.to_owned(), top };
+        lab.git(&[&["init", "-q", "-b", "main"], options].concat());
+        lab
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn top(&self) -> &Path {
+        &self.top
+    }
+
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The git of this lab as the library uses it.
+    pub(crate) fn library_git(&self) -> Git {
+        let mut git = Git::at(&self.program);
+        for (name, value) in self.environment() {
+            git = git.with_env(name, value);
+        }
+        git
+    }
+
+    pub(crate) fn repo(&self) -> Repo {
+        self.repo_at(&self.top)
+    }
+
+    pub(crate) fn repo_at(&self, dir: &Path) -> Repo {
+        Repo::discover(self.library_git(), Some(dir)).unwrap()
+    }
+
+    pub(crate) fn environment(&self) -> Vec<(&'static str, PathBuf)> {
+        vec![
+            ("HOME", self.dir.path().to_owned()),
+            ("XDG_CONFIG_HOME", self.dir.path().to_owned()),
+            ("GIT_CONFIG_GLOBAL", self.dir.path().join("gitconfig")),
+            ("GIT_CONFIG_NOSYSTEM", "1".into()),
+            ("GIT_AUTHOR_NAME", "Ana".into()),
+            ("GIT_AUTHOR_EMAIL", "ana@example.com".into()),
+            ("GIT_AUTHOR_DATE", "@1700000000 +0100".into()),
+            ("GIT_COMMITTER_NAME", "Kim".into()),
+            ("GIT_COMMITTER_EMAIL", "kim@example.com".into()),
+            ("GIT_COMMITTER_DATE", "@1700000100 +0200".into()),
+            ("LC_ALL", "C".into()),
+        ]
+    }
+
+    pub(crate) fn command(&self, dir: &Path) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "tests drive git itself")]
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("GIT_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.environment()).current_dir(dir);
+        command
+    }
+
+    /// Runs git in the top of the repository, however it ends.
+    pub(crate) fn try_git<S: AsRef<OsStr>>(&self, args: &[S]) -> Output {
+        self.command(&self.top).args(args).output().unwrap()
+    }
+
+    /// Runs git in the top of the repository; must succeed.
+    pub(crate) fn git<S: AsRef<OsStr> + std::fmt::Debug>(&self, args: &[S]) -> String {
+        self.git_in(&self.top, args)
+    }
+
+    pub(crate) fn git_in<S: AsRef<OsStr> + std::fmt::Debug>(&self, dir: &Path, args: &[S]) -> String {
+        let output = self.command(dir).args(args).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?} in {}: {stderr}", dir.display());
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    pub(crate) fn id(&self, rev: &str) -> Oid {
+        Oid::from_hex(self.git(&["rev-parse", "--verify", "-q", rev]).as_bytes()).unwrap()
+    }
+
+    /// Writes a file below the top, its directory too.
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let file = self.top.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+    }
+
+    /// Commits all there is.
+    pub(crate) fn commit(&self, message: &str) -> Oid {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+        self.id("HEAD")
+    }
+
+    /// Checks out a new branch at `at`.
+    pub(crate) fn branch(&self, name: &str, at: Oid) {
+        self.git(&["checkout", "-q", "-f", "-B", name, &at.to_string()]);
+    }
+}
+
+/// The numbers of `range`, one a line.
+pub(crate) fn lines(range: std::ops::RangeInclusive<u32>) -> String {
+    range.map(|number| format!("line {number}\n")).collect()
+}
