@@ -11,3 +11,4 @@
 //! - `sim` never uses the types of `gitlab`: one wrong struct would agree with itself.
 
 pub mod error;
+pub mod ui;
