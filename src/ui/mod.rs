@@ -167,13 +167,13 @@ impl Ui {
 
     /// Warns, quiet or not.
     pub fn warn(&self, warning: &str) {
-        self.labelled(Style::Warn, "warning:", warning);
+        self.labelled(Style::Warn, "warning:", warning, plainly);
     }
 
     /// Gives a hint, unless quiet.
     pub fn hint(&self, hint: &str) {
         if self.shared.level > Level::Quiet {
-            self.labelled(Style::Warn, "hint:", hint);
+            self.labelled(Style::Warn, "hint:", hint, with_command);
         }
     }
 
@@ -183,12 +183,12 @@ impl Ui {
         if problem.kind == Kind::Interrupted {
             return self.take_leave();
         }
-        self.labelled(Style::Bad, "error:", &problem.message);
+        self.labelled(Style::Bad, "error:", &problem.message, plainly);
         for cause in &problem.causes {
-            self.labelled(Style::Plain, "  caused by:", cause);
+            self.labelled(Style::Plain, "  caused by:", cause, plainly);
         }
         for hint in &problem.hints {
-            self.labelled(Style::Warn, "hint:", hint);
+            self.labelled(Style::Warn, "hint:", hint, with_command);
         }
     }
 
@@ -199,9 +199,9 @@ impl Ui {
         }
     }
 
-    /// True when the reader of standard output has gone: a view that goes on may stop.
+    /// True when standard output takes nothing more: a view that goes on may stop.
     pub fn closed(&self) -> bool {
-        lock(&self.shared.screen).is_closed()
+        lock(&self.shared.screen).is_over()
     }
 
     /// To be called last: a full disk behind standard output is a failure, a reader that has seen
@@ -262,7 +262,7 @@ impl Ui {
     }
 
     /// A label, and what it stands before: further lines and what wraps hang below its first word.
-    fn labelled(&self, style: Style, label: &str, words: &str) {
+    fn labelled(&self, style: Style, label: &str, words: &str, line_of: fn(&str) -> Text) {
         let hang = label.len() + 1;
         for (number, line) in words.trim_end().split('\n').enumerate() {
             let lead = if number == 0 {
@@ -270,7 +270,7 @@ impl Ui {
             } else {
                 Text::from(" ".repeat(hang))
             };
-            self.talk(&lead.then(with_command(line.trim_end_matches('\r'))), hang);
+            self.talk(&lead.then(line_of(line.trim_end_matches('\r'))), hang);
         }
     }
 
@@ -284,6 +284,10 @@ impl Ui {
         let harmless = if self.shared.terminal.ci { clean::clean_ci(text) } else { text.into() };
         lock(&self.shared.screen).write(stream, &harmless);
     }
+}
+
+fn plainly(line: &str) -> Text {
+    Text::from(line)
 }
 
 /// A line whose trailing `git hotfix …` is kept whole: hints end with the command that mends.

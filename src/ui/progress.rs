@@ -73,7 +73,7 @@ impl Progress {
         if self.silent {
             return;
         }
-        let shown = |message: Text| if elapsed.is_zero() { message } else { timed(message, elapsed) };
+        let shown = |message: Text| if elapsed.as_secs() == 0 { message } else { timed(message, elapsed) };
         if let Some(bar) = &self.bar {
             let text = self.ui.masked(&shown(Text::from(message)));
             bar.set_message(text.render(self.ui.color(Stream::Talk), self.ui.shared.terminal.ascii));

@@ -22,7 +22,7 @@ impl Ui {
         })
     }
 
-    /// Asks for a line of text.
+    /// Asks for a line of text; a colon is put behind the question.
     pub fn input(&self, question: &str, default: Option<&str>, flag: &str) -> Result<String> {
         self.ask(question, flag, |prompt| {
             let input = Input::<String>::new().with_prompt(prompt);
@@ -35,7 +35,7 @@ impl Ui {
         .map(|line| line.trim().to_owned())
     }
 
-    /// Asks for one of several; gives its index.
+    /// Asks for one of several and gives its index; a colon is put behind the question.
     pub fn select(&self, question: &str, items: &[String], default: usize, flag: &str) -> Result<usize> {
         let items: Vec<String> = items.iter().map(|item| self.presentable(item)).collect();
         self.ask(question, flag, |prompt| {

@@ -67,7 +67,7 @@ impl Screen {
             let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
             return;
         }
-        if self.closed || self.failure.is_some() {
+        if self.is_over() {
             return;
         }
         let written = self.out.write_all(text.as_bytes());
@@ -84,15 +84,16 @@ impl Screen {
 
     /// Flushes standard output and tells what kept it from being complete.
     pub(crate) fn finish(&mut self) -> Option<&io::Error> {
-        if !self.closed && self.failure.is_none() {
+        if !self.is_over() {
             let flushed = self.out.flush();
             self.judge(flushed);
         }
         self.failure.as_ref()
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed
+    /// True when standard output takes nothing more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed || self.failure.is_some()
     }
 
     /// Starts drawing in place; `None` while something is drawn already.

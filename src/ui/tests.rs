@@ -320,7 +320,7 @@ fn a_reader_that_leaves_is_no_failure_but_a_full_disk_is() {
     let (ui, paper) = self::ui(pipe(60));
     paper.out.break_with(ErrorKind::StorageFull);
     ui.line("lost");
-    assert!(!ui.closed());
+    assert!(ui.closed());
     assert_eq!(ui.finish().unwrap_err().kind, Kind::Failed);
 }
 
