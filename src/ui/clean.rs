@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// How often a marker of a foldable section may be forged in a job log, and what it becomes.
+/// The markers of a foldable section in a job log, each with its harmless form.
 const SECTION_MARKERS: [(&str, &str); 2] =
     [("section_start:", "section_start\\x3a"), ("section_end:", "section_end\\x3a")];
 
