@@ -17,3 +17,4 @@ pub mod git;
 pub mod gitlab;
 pub mod hotfix;
 pub mod http;
+pub mod ui;

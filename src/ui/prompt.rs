@@ -1,0 +1,108 @@
+//! Questions, on a terminal only, each with the flag that answers it without one.
+//!
+//! Owns how questions are asked. It must not decide what an answer is good for: a `Consent` is
+//! made elsewhere, from a confirmation or from `--yes`.
+
+use dialoguer::{Confirm, Input, Select};
+
+use super::{Ui, clean, lock};
+use crate::error::{Kind, Problem, Result};
+
+impl Ui {
+    /// True where a question can be asked.
+    pub fn can_ask(&self) -> bool {
+        self.shared.terminal.stdin_tty && self.shared.terminal.stderr_tty
+    }
+
+    /// Asks for a yes; Enter alone is a no. `flag` answers it without a terminal.
+    pub fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
+        self.ask(question, flag, |prompt| {
+            // With Enter: a `y` typed too early, meant for something else, confirms nothing.
+            Confirm::new().with_prompt(prompt).default(false).wait_for_newline(true).interact()
+        })
+    }
+
+    /// Asks for a line of text; a colon is put behind the question.
+    pub fn input(&self, question: &str, default: Option<&str>, flag: &str) -> Result<String> {
+        self.ask(question, flag, |prompt| {
+            let input = Input::<String>::new().with_prompt(prompt);
+            match default {
+                Some(default) => input.default(self.presentable(default)),
+                None => input,
+            }
+            .interact_text()
+        })
+        .map(|line| line.trim().to_owned())
+    }
+
+    /// Asks for one of several and gives its index; a colon is put behind the question.
+    pub fn select(&self, question: &str, items: &[String], default: usize, flag: &str) -> Result<usize> {
+        let items: Vec<String> = items.iter().map(|item| self.presentable(item)).collect();
+        self.ask(question, flag, |prompt| {
+            Select::new().with_prompt(prompt).items(&items).default(default).interact()
+        })
+    }
+
+    fn ask<T>(
+        &self,
+        question: &str,
+        flag: &str,
+        put: impl FnOnce(String) -> dialoguer::Result<T>,
+    ) -> Result<T> {
+        let question = self.presentable(question);
+        if !self.can_ask() {
+            return Err(unanswered(&question, "there is no terminal to ask on", flag));
+        }
+        let prompt = question.clone();
+        let drawn = lock(&self.shared.screen).drawn();
+        let answer = match drawn {
+            Some(bar) => bar.suspend(|| put(prompt)),
+            None => put(prompt),
+        };
+        answer.map_err(|dialoguer::Error::IO(error)| {
+            // A prompt that ends early leaves the cursor hidden.
+            let _ = console::Term::stderr().show_cursor();
+            match error.kind() {
+                std::io::ErrorKind::Interrupted => {
+                    Problem::new(Kind::Interrupted, "interrupted at a question")
+                }
+                _ => unanswered(&question, &error.to_string(), flag),
+            }
+        })
+    }
+
+    fn presentable(&self, words: &str) -> String {
+        self.redact(&clean::clean_line(words))
+    }
+}
+
+fn unanswered(question: &str, why: &str, flag: &str) -> Problem {
+    Problem::new(Kind::Refused, format!("nobody answered: {question}"))
+        .because(why)
+        .hint(format!("answer it on the command line with `{flag}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::testing::{Paper, pipe, tty};
+    use crate::ui::{Level, Screen};
+
+    #[test]
+    fn without_a_terminal_the_refusal_names_the_flag() {
+        let half = crate::ui::Terminal { stderr_tty: false, ..tty(60) };
+        for terminal in [pipe(60), half] {
+            let ui = Ui::over(terminal, Level::Normal, Screen::on_paper(&Paper::default()));
+            let problems = [
+                ui.confirm("play deploy-prod-hotfix now?", "--yes").unwrap_err(),
+                ui.input("slug", None, "--yes").unwrap_err(),
+                ui.select("which\u{1b}one?", &["a".to_owned()], 0, "--yes").unwrap_err(),
+            ];
+            for problem in problems {
+                assert_eq!(problem.kind, Kind::Refused);
+                assert_eq!(problem.hints, ["answer it on the command line with `--yes`"]);
+                assert!(!problem.message.contains('\u{1b}'));
+            }
+        }
+    }
+}
