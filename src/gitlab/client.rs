@@ -117,7 +117,12 @@ impl Client {
 
     /// Writes where nothing comes back.
     pub(super) fn write_only(&self, request: &Request) -> Result<()> {
-        self.answer(request).map(|_| ())
+        let response = self.answer(request)?;
+        // Somebody in between may have answered in GitLab's place.
+        if response.body.is_empty() || response.says_json() {
+            return Ok(());
+        }
+        Err(self.ambiguous(request, "the answer is not GitLab's".to_owned()))
     }
 
     /// Reads the rows of a list, page by page, until there are no more or `take` breaks.

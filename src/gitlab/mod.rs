@@ -67,6 +67,8 @@ mod note;
 mod pipeline;
 mod project;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 mod user;
 

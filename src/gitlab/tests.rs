@@ -171,6 +171,16 @@ fn an_unreadable_answer_to_a_write_leaves_its_outcome_unknown() {
 }
 
 #[test]
+fn a_page_in_between_is_no_file_no_log_and_no_deletion() {
+    let page = || raw(200, "content-type: text/html; charset=utf-8\r\n", b"<html>sign in</html>");
+    let (_server, client) = with_project(vec![page(), page(), page(), raw(204, "", b"")]);
+    assert!(matches!(client.file("a", "main"), Err(Error::Malformed { .. })));
+    assert!(matches!(client.log(9, 0, 10), Err(Error::Malformed { .. })));
+    assert!(matches!(client.delete_branch("x"), Err(Error::Ambiguous { .. })));
+    assert_eq!(client.delete_branch("x"), Ok(()));
+}
+
+#[test]
 fn only_a_missing_thing_is_absent_never_a_hidden_project() {
     let (_server, client) = with_project(vec![
         say(404, "", r#"{"message":"404 Branch Not Found"}"#),
@@ -340,6 +350,18 @@ fn logs_are_read_from_where_they_ended() {
     let second = client.log(9, first.offset, 100).unwrap();
     assert_eq!((second.bytes.as_slice(), second.offset), (b"two\n".as_slice(), 8));
     assert!(matches!(client.log(9, 0, 100), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn an_answer_cut_anywhere_is_no_answer() {
+    let Act::Say(whole) = say(200, "", r#"{"id":9,"name":"x","status":"success"}"#) else { unreachable!() };
+    let acts = (0..whole.len()).map(|end| Act::Say(whole[..end].to_vec())).collect();
+    let (server, client) = with_project(acts);
+    for end in 0..whole.len() {
+        let outcome = client.job(9);
+        assert!(outcome.is_err(), "cut at {end}: {outcome:?}");
+    }
+    assert_eq!(server.connections(), 1 + whole.len());
 }
 
 #[test]
