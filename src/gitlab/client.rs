@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::error::text_of;
+use super::error::{is_about_a_thing, text_of};
 use super::{Address, Error, Project, Result};
 use crate::clock::Clock;
 use crate::http::{Http, Method, Options, RateLimit, Request, Response, Token};
@@ -198,7 +198,7 @@ impl Client {
             300..400 => self.redirect(call, response),
             401 => Error::Unauthorized { host, had_token, text },
             403 => Error::Forbidden { call, text },
-            404 => Error::NotFound { call, had_token, text },
+            404 => Error::NotFound { call, had_token, absent: is_about_a_thing(response), text },
             429 => Error::RateLimited { host, retry_after: response.retry_after },
             400..500 => Error::Refused { call, status: response.status, text },
             status => Error::Server { host, status, text },

@@ -185,11 +185,18 @@ fn only_a_missing_thing_is_absent_never_a_hidden_project() {
     let (_server, client) = with_project(vec![
         say(404, "", r#"{"message":"404 Branch Not Found"}"#),
         say(404, "", r#"{"message":"404 Project Not Found"}"#),
+        say(404, "", r#"{"error":"404 Not Found"}"#),
+        raw(404, "content-type: text/html\r\n", b"<html>404 Not Found</html>"),
+        say(404, "", r#"{"message":"404 Not found"}"#),
         say(404, "", r#"{"message":"404 File Not Found"}"#),
         say(403, "", r#"{"message":"403 Forbidden"}"#),
     ]);
     assert_eq!(client.branch("hotfix/x").unwrap(), None);
-    assert!(matches!(client.branch("hotfix/x"), Err(Error::NotFound { .. })));
+    for _ in 0..3 {
+        let outcome = client.branch("hotfix/x");
+        assert!(matches!(outcome, Err(Error::NotFound { .. })), "{outcome:?}");
+    }
+    assert_eq!(client.protected_branch("main").unwrap(), None);
     assert_eq!(client.file(".hotfix.toml", "main").unwrap(), None);
     assert!(matches!(client.protected_environment("production"), Err(Error::Forbidden { .. })));
 }
@@ -391,7 +398,12 @@ fn problems_say_what_to_do() {
         show(Error::Unauthorized { host: host(), had_token: false, text: "401 Unauthorized".to_owned() }),
         show(Error::Unauthorized { host: host(), had_token: true, text: "401 Unauthorized".to_owned() }),
         show(Error::Forbidden { call: call(), text: "insufficient_scope".to_owned() }),
-        show(Error::NotFound { call: call(), had_token: true, text: "404 Project Not Found".to_owned() }),
+        show(Error::NotFound {
+            call: call(),
+            had_token: true,
+            absent: false,
+            text: "404 Project Not Found".to_owned(),
+        }),
         show(Error::Refused { call: call(), status: 405, text: "405 Method Not Allowed".to_owned() }),
         show(Error::RateLimited { host: host(), retry_after: Some(Duration::from_secs(30)) }),
         show(Error::Ambiguous { call: call(), why: "the answer broke off".to_owned() }),
