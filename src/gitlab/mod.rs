@@ -67,8 +67,6 @@ mod note;
 mod pipeline;
 mod project;
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
 mod tests;
 mod user;
 

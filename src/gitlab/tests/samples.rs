@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::*;
+use crate::gitlab::*;
 
 fn user() -> Value {
     json!({"id": 3, "username": "ana", "name": "Ana", "state": "active", "locked": false,
