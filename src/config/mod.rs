@@ -206,7 +206,7 @@ pub struct Layers<'a> {
 impl Config {
     /// Resolves every setting; the first value that cannot be used is an error that names its source.
     pub fn resolve(layers: &Layers<'_>) -> Result<Config, Problem> {
-        use value::{branch, duration, label, name, path_pattern, target};
+        use value::{branch, duration, label, name, path_pattern, target, timeout};
         let flags = layers.flags;
         let remote = flags.remote.clone().map(|remote| ("--remote", vec![remote]));
         let host = flags.host.clone().map(|host| ("--host", vec![host]));
@@ -233,7 +233,7 @@ impl Config {
             poll_max: layers.one(&POLL_MAX, None, duration)?,
             retry_base: layers.one(&RETRY_BASE, None, duration)?,
             retry_budget: layers.one(&RETRY_BUDGET, None, duration)?,
-            timeout: layers.one(&TIMEOUT, None, duration)?,
+            timeout: layers.one(&TIMEOUT, None, timeout)?,
             settle: layers.one(&SETTLE, None, duration)?,
         })
     }

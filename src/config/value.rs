@@ -25,9 +25,19 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration that leaves time for an answer.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|time| match time.is_zero() {
+        true => Err("no answer comes in no time: give at least 1ms".to_owned()),
+        false => Ok(time),
+    })
+}
+
 /// Reads the address of an instance: a host (with a port), or a URL with its path.
 pub fn instance_url(text: &str) -> Result<Url, String> {
-    let bad = |why: &str| Err(format!("“{text}” is no address of a GitLab instance: {why}"));
+    // Somebody may have put a password into it.
+    let shown = if text.contains('@') { "what is set".to_owned() } else { format!("“{text}”") };
+    let bad = |why: &str| Err(format!("{shown} is no address of a GitLab instance: {why}"));
     let strange = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '\\' | '?' | '#' | '@' | '%');
     if text.contains(strange) {
         return bad("a host or an https URL is expected");
@@ -127,6 +137,10 @@ mod tests {
             "javascript://x",
         ] {
             assert!(instance_url(bad).is_err(), "{bad}");
+        }
+        assert!(!instance_url("https://ana:hunter2@gitlab.example").unwrap_err().contains("hunter2"));
+        for zero in ["0", "0ms"] {
+            assert!(timeout(zero).is_err());
         }
     }
 

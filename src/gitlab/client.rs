@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::error::text_of;
+use super::error::{is_about_a_thing, text_of};
 use super::{Address, Error, Project, Result};
 use crate::clock::Clock;
 use crate::http::{Http, Method, Options, RateLimit, Request, Response, Token};
@@ -117,7 +117,12 @@ impl Client {
 
     /// Writes where nothing comes back.
     pub(super) fn write_only(&self, request: &Request) -> Result<()> {
-        self.answer(request).map(|_| ())
+        let response = self.answer(request)?;
+        // Somebody in between may have answered in GitLab's place.
+        if response.body.is_empty() || response.says_json() {
+            return Ok(());
+        }
+        Err(self.ambiguous(request, "the answer is not GitLab's".to_owned()))
     }
 
     /// Reads the rows of a list, page by page, until there are no more or `take` breaks.
@@ -193,7 +198,7 @@ impl Client {
             300..400 => self.redirect(call, response),
             401 => Error::Unauthorized { host, had_token, text },
             403 => Error::Forbidden { call, text },
-            404 => Error::NotFound { call, had_token, text },
+            404 => Error::NotFound { call, had_token, absent: is_about_a_thing(response), text },
             429 => Error::RateLimited { host, retry_after: response.retry_after },
             400..500 => Error::Refused { call, status: response.status, text },
             status => Error::Server { host, status, text },

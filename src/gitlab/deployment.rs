@@ -96,7 +96,6 @@ pub struct ApprovalRule {
     /// Its label: a user's name, a group's name, or words such as `Maintainers`.
     pub access_level_description: Option<String>,
     /// How many approvals it asks for.
-    #[serde(default, deserialize_with = "super::or_default")]
     pub required_approvals: u64,
     /// 1 when members of parent groups count as well.
     pub group_inheritance_type: Option<u64>,

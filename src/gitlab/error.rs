@@ -66,6 +66,8 @@ pub enum Error {
         call: String,
         /// Whether a token was sent at all.
         had_token: bool,
+        /// Whether GitLab itself says so of a thing inside the project: see [`Error::says_absent`].
+        absent: bool,
         /// What GitLab says.
         text: String,
     },
@@ -131,9 +133,10 @@ pub enum Error {
 
 impl Error {
     /// Whether the thing asked for is missing although its project is there. Only this may be read as
-    /// "absent": a 404 for the project itself says nothing about what is in it.
+    /// "absent": neither a 404 for the project itself, nor one of an unknown route or of a proxy that
+    /// decodes `%2F`, says anything about what is in it.
     pub fn says_absent(&self) -> bool {
-        matches!(self, Error::NotFound { text, .. } if !text.to_lowercase().contains("project not found"))
+        matches!(self, Error::NotFound { absent: true, .. })
     }
 
     /// Whether the call may have changed something although it failed.
@@ -212,6 +215,14 @@ fn make_token(host: &str) -> String {
     format!(
         "make one with the scopes api and write_repository at https://{host}/-/user_settings/personal_access_tokens, then give it to: git credential approve"
     )
+}
+
+/// Whether a 404 is about a thing in the project. GitLab says so under `message`, as in `404 Branch Not
+/// Found`; an unknown route is reported under `error`.
+pub(super) fn is_about_a_thing(response: &http::Response) -> bool {
+    let body: Option<Value> = response.json().ok();
+    let message = body.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or_default();
+    message.starts_with("404") && !message.to_lowercase().contains("project not found")
 }
 
 /// What an error body says, whichever of GitLab's shapes it has.

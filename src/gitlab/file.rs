@@ -29,6 +29,8 @@ impl Client {
             .query("ref", revision)
             .accept("*/*");
         match self.answer(&request) {
+            // Files come as text/plain or as bytes, whatever is in them.
+            Ok(response) if response.says_html() => Err(self.malformed(&request, "an HTML page")),
             Ok(response) => Ok(Some(response.body)),
             Err(error) if error.says_absent() => Ok(None),
             Err(error) => Err(error),

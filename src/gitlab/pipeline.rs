@@ -215,6 +215,9 @@ impl Client {
         if !response.is_success() {
             return Err(self.refusal(&request, &response));
         }
+        if response.says_html() {
+            return Err(self.malformed(&request, "an HTML page"));
+        }
         Ok(tail.finish())
     }
 }

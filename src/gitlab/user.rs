@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Client, Result};
+use super::{Client, Error, Result};
 use crate::http::{Method, Request};
 
 /// A person, as GitLab shows one inside other things.
@@ -58,10 +58,10 @@ impl Client {
 
     /// The instance's version.
     pub fn version(&self) -> Result<Version> {
-        match self.find(&Request::new(Method::Get, ["metadata"]))? {
-            Some(version) => Ok(version),
+        match self.get(&Request::new(Method::Get, ["metadata"])) {
             // Before 15.2 there is only this one.
-            None => self.get(&Request::new(Method::Get, ["version"])),
+            Err(Error::NotFound { .. }) => self.get(&Request::new(Method::Get, ["version"])),
+            outcome => outcome,
         }
     }
 }

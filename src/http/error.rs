@@ -4,6 +4,7 @@
 //! Heroku is not known here.
 
 use super::Origin;
+use crate::error::{Kind, Problem};
 
 /// Why there is no answer. All texts are free of secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +61,24 @@ pub enum Error {
         /// The cap in bytes.
         cap: usize,
     },
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        let problem = |kind| Problem::new(kind, error.to_string());
+        match &error {
+            Error::WrongOrigin { .. } | Error::Plain { .. } | Error::Impossible { .. } => {
+                problem(Kind::Config).hint("see which address and which token are used: git hotfix doctor")
+            }
+            Error::Tls { .. } => problem(Kind::Config)
+                .hint("certificates are checked against the system's trust store: add your company's there"),
+            Error::Unreachable { .. } | Error::TooLarge { .. } => {
+                problem(Kind::Unreachable).hint("nothing was concluded; run the same command again")
+            }
+            Error::Ambiguous { .. } => problem(Kind::Unreachable)
+                .hint("it may have been done; see what is true before running it again"),
+        }
+    }
 }
 
 /// The innermost cause: the outer ones only repeat the URL.

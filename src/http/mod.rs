@@ -212,7 +212,7 @@ impl Http {
             if !request.method.reads() {
                 return match outcome {
                     Ok(response) if response.status >= 500 => Err(Error::Ambiguous {
-                        call: request.call(),
+                        call: self.redact(&request.call()),
                         why: format!("{} answered {}", self.origin.host(), response.status),
                     }),
                     outcome => outcome,
@@ -313,7 +313,7 @@ impl Http {
         let why = match outcome {
             Ok(()) if whole => return Ok(body),
             Ok(()) if request.method.reads() => {
-                return Err(Error::TooLarge { call: request.call(), cap: BODY_CAP });
+                return Err(Error::TooLarge { call: self.redact(&request.call()), cap: BODY_CAP });
             }
             Ok(()) => format!("the answer is longer than {BODY_CAP} bytes"),
             Err(why) => why,

@@ -155,6 +155,11 @@ impl Response {
         media_type == "application/json" || media_type.ends_with("+json")
     }
 
+    /// Whether the answer is a page for people, which no route of an API sends.
+    pub fn says_html(&self) -> bool {
+        matches!(self.media_type().as_str(), "text/html" | "application/xhtml+xml")
+    }
+
     /// Decodes a JSON body. A body of another type is refused even if it would parse: a sign-in page or
     /// a captive portal answers 200 as well. The error says what is wrong with the answer.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, String> {

@@ -15,8 +15,8 @@ pub(crate) enum Act {
     Say(Vec<u8>),
     /// Close without a word.
     Hang,
-    /// Write the bytes one by one, this far apart.
-    Drip(Vec<u8>, Duration),
+    /// Write a head at once and then the body byte by byte, this far apart.
+    Drip(Vec<u8>, Vec<u8>, Duration),
     /// Keep the connection open and say nothing until the client leaves.
     Stall,
 }
@@ -96,8 +96,9 @@ fn serve(mut stream: TcpStream, act: &Act, kept: &Mutex<Vec<String>>) {
     match act {
         Act::Say(bytes) => drop(stream.write_all(bytes)),
         Act::Hang => {}
-        Act::Drip(bytes, apart) => {
-            for byte in bytes {
+        Act::Drip(head, body, apart) => {
+            drop(stream.write_all(head));
+            for byte in body {
                 if stream.write_all(&[*byte]).is_err() {
                     break;
                 }
