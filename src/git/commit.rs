@@ -130,6 +130,17 @@ pub fn write_placeholder(
     draft.write(repo, committer.as_ref(), signs(repo, options)?, options)
 }
 
+/// Writes a commit with the content of `resolved` on top of `placeholder`, which keeps both in its history:
+/// how a branch is resolved that may not be forced.
+pub fn write_on_top(repo: &Repo, placeholder: Oid, resolved: Oid, message: &str) -> Result<Oid, GitError> {
+    let tree = repo.commit(resolved)?.tree.to_string();
+    let (placeholder, resolved) = (placeholder.to_string(), resolved.to_string());
+    let call = repo.call("commit-tree").with_committer();
+    let answer =
+        call.args([tree.as_str(), "-p", &placeholder, "-p", &resolved, "-F", "-"]).stdin(message).ok()?;
+    parse_oid(&answer, "commit-tree")
+}
+
 /// The landed commit whose place `commit` keeps, by its trailer.
 pub fn placeholder_of(commit: &Commit) -> Option<Oid> {
     let paragraph = commit.message.trim_end().rsplit_str("\n\n").next()?;

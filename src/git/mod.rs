@@ -6,11 +6,13 @@
 
 pub mod adopt;
 mod attributes;
+mod browse;
 pub mod commit;
 pub mod config;
 pub mod conflict;
 mod error;
 mod history;
+pub mod incomplete;
 pub mod landed;
 mod merge_tree;
 mod object;
@@ -19,6 +21,7 @@ pub mod remote;
 pub mod repo;
 pub mod run;
 mod trailer;
+pub mod worktree;
 
 pub use error::GitError;
 pub use object::{Commit, Signature};
