@@ -71,6 +71,8 @@ variables! {
     XDG_CONFIG_HOME = "XDG_CONFIG_HOME";
     /// The home directory; for glab's configuration.
     HOME = "HOME";
+    /// Where git is found.
+    PATH = "PATH";
 
     /// The width of the terminal where it cannot be asked for it.
     COLUMNS = "COLUMNS";

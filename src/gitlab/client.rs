@@ -44,6 +44,11 @@ impl Client {
         Ok(Client { http, path: address.project().to_owned(), project: Mutex::new(None) })
     }
 
+    /// The project's path, as it was addressed.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The host, with its port where that is not the default one.
     pub fn host(&self) -> String {
         self.http.origin().host()

@@ -29,7 +29,37 @@ pub struct Commit {
     pub web_url: Option<String>,
 }
 
+/// What lies between two commits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Comparison {
+    /// The commits, oldest first.
+    #[serde(default)]
+    pub commits: Vec<Commit>,
+    /// The changed files.
+    #[serde(default)]
+    pub diffs: Vec<ChangedFile>,
+}
+
+/// One changed file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ChangedFile {
+    /// Its path after the change.
+    pub new_path: String,
+}
+
 impl Client {
+    /// What `to` has since its merge base with `from`.
+    pub fn compare(&self, from: &str, to: &str) -> Result<Comparison> {
+        let request = self.in_project(Method::Get, &["repository", "compare"])?;
+        self.get(&request.query("from", from).query("to", to))
+    }
+
+    /// The best common ancestor of two commits; `None` when there is none.
+    pub fn merge_base(&self, one: &str, other: &str) -> Result<Option<Commit>> {
+        let request = self.in_project(Method::Get, &["repository", "merge_base"])?;
+        self.find(&request.query("refs[]", one).query("refs[]", other))
+    }
+
     /// One commit, by id or by the name of a branch or tag; `None` when the project lacks it.
     pub fn commit(&self, revision: &str) -> Result<Option<Commit>> {
         self.find(&self.in_project(Method::Get, &["repository", "commits", revision])?)

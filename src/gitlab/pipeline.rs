@@ -111,6 +111,8 @@ pub struct JobPipeline {
     pub reference: Option<String>,
     /// Its state.
     pub status: Option<CiStatus>,
+    /// Its page.
+    pub web_url: Option<String>,
 }
 
 /// A trigger job.

@@ -48,6 +48,8 @@ pub struct Project {
     pub remove_source_branch_after_merge: Option<bool>,
     /// An older deployment then cannot start after a newer one succeeded.
     pub ci_forward_deployment_enabled: Option<bool>,
+    /// Whoever triggered a pipeline may then approve its deployment; on main that is who merged.
+    pub allow_pipeline_trigger_approve_deployment: Option<bool>,
     /// A job token may then push, which starts no pipeline.
     pub ci_push_repository_for_job_token_allowed: Option<bool>,
     /// An archived project takes no writes.

@@ -5,9 +5,13 @@
 //! The program keeps no state of its own: run a command again and it goes on from what is true.
 //! Only `observe` reads and only `act` writes; every other file here is pure.
 
+mod act;
+pub mod describe;
 pub mod drive;
 pub mod goal;
+mod observe;
 pub mod plan;
 pub mod rung;
+pub mod site;
 pub mod snapshot;
 pub mod step;

@@ -287,3 +287,32 @@ pub enum Written {
     /// The job that runs now.
     Job(u64),
 }
+
+impl Step {
+    /// What was done, with what it made.
+    pub fn done_words(&self, written: &Written) -> String {
+        let words = self.words();
+        let (verb, rest) = words.split_once(' ').unwrap_or((words.as_str(), ""));
+        let past = match verb {
+            "push" => "pushed",
+            "open" => "opened",
+            "merge" => "merged",
+            "approve" => "approved",
+            "reject" => "rejected",
+            "play" => "played",
+            "make" => "made",
+            "mend" => "mended",
+            "record" => "recorded",
+            "close" => "closed",
+            "remove" => "removed",
+            other => other,
+        };
+        match written {
+            Written::MergeRequest(iid) | Written::Backport { iid, .. } => format!("{past} {rest}: !{iid}"),
+            Written::Branch { tip, .. } if !rest.contains(tip.short()) => {
+                format!("{past} {rest} at {}", tip.short())
+            }
+            Written::Branch { .. } | Written::Job(_) | Written::Plain => format!("{past} {rest}"),
+        }
+    }
+}

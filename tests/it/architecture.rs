@@ -21,6 +21,7 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     ("hotfix/observe", &["hotfix", "git", "gitlab", "config", "error", "clock"]),
     ("hotfix/act", &["hotfix", "git", "gitlab", "config", "error", "clock"]),
+    ("hotfix/site.rs", &["hotfix", "git", "gitlab", "error", "clock"]),
     ("hotfix/drive.rs", &["hotfix", "error", "clock"]),
     ("hotfix/", &["hotfix", "error"]),
     ("git/", &["git", "error"]),

@@ -1,6 +1,6 @@
 //! Properties of the plan, over random snapshots: what must hold whatever git and GitLab say.
 
-use git_hotfix::hotfix::goal::{Ballot, Goal, OpenOptions};
+use git_hotfix::hotfix::goal::{Ballot, Goal};
 use git_hotfix::hotfix::plan::{Next, plan};
 use git_hotfix::hotfix::snapshot::*;
 use git_hotfix::hotfix::step::Step;
@@ -280,7 +280,7 @@ fn world_moves(s: &mut Snapshot) {
 }
 
 fn ship() -> Goal {
-    Goal::Ship(Box::new(OpenOptions::default()))
+    Goal::Ship(Box::default())
 }
 
 fn run_statuses() -> impl Strategy<Value = RunStatus> {

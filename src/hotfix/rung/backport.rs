@@ -32,7 +32,19 @@ pub(super) fn check(s: &Snapshot, index: usize) -> Check {
         Fact::Absent => {}
     }
     let Some(landed) = s.landed.known() else {
-        return Check::unknown("the landed commit is not known yet");
+        return match (&s.landed, s.merge_request.known()) {
+            (Fact::Absent, Some(mr)) => Check::blocked(
+                Kind::Refused,
+                format!("!{} has not landed on {} yet", mr.iid, s.policy.production_branch),
+                "see how the backport will go: git hotfix backport --dry-run   (and when it has landed, run this again)",
+            ),
+            (Fact::Absent, None) => Check::blocked(
+                Kind::Refused,
+                "nothing has landed yet",
+                "git hotfix ship   (or name what landed: git hotfix backport <commit>)",
+            ),
+            _ => Check::unknown("the landed commit was not read"),
+        };
     };
     match &lane.merge_request {
         Fact::Known(request) => with_request(s, lane, request),

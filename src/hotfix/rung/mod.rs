@@ -25,11 +25,16 @@ use serde::Serialize;
 
 use crate::error::Kind;
 use crate::hotfix::goal::Goal;
-use crate::hotfix::snapshot::Snapshot;
+use crate::hotfix::snapshot::{Sha, Snapshot};
 use crate::hotfix::step::Step;
 
 /// Label that says a person decided against a backport.
 pub const DECLINED_LABEL: &str = "backport-declined";
+
+/// The backport branch of a landed commit: `backport/<target>-<SHORT_SHA>`.
+pub fn backport_branch(target: &str, landed: &Sha) -> String {
+    format!("backport/{target}-{}", landed.short())
+}
 
 /// One rung of the ladder. Lane rungs carry the index of their lane in the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

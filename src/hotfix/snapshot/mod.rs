@@ -77,6 +77,11 @@ impl Sha {
         whole.then(|| Sha(text.to_ascii_lowercase()))
     }
 
+    /// From the bytes of an object id, of which git has 20 or 32.
+    pub fn of_bytes(bytes: &[u8]) -> Sha {
+        Sha(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// All digits.
     pub fn as_str(&self) -> &str {
         &self.0

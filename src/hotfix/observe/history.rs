@@ -1,0 +1,129 @@
+//! Questions about history, answered by the clone where there is one, else by GitLab.
+
+use super::{oid, sha};
+use crate::error::Result;
+use crate::git::Repo;
+use crate::gitlab::Client;
+use crate::hotfix::site::Site;
+use crate::hotfix::snapshot::{Fact, Sha, Shipment};
+
+/// How many commits of one deployment are listed.
+const MOST_SHIPPED: usize = 200;
+
+/// Where history is read.
+#[derive(Clone, Copy)]
+pub(super) enum History<'a> {
+    /// The clone.
+    Clone(&'a Repo),
+    /// GitLab, one request for each question.
+    GitLab(&'a Client),
+}
+
+impl<'a> History<'a> {
+    /// The clone where there is one.
+    pub(super) fn of(site: &Site<'a>) -> Option<History<'a>> {
+        match (site.repo, site.gitlab) {
+            (Some(repo), _) => Some(History::Clone(repo)),
+            (None, Some(gitlab)) => Some(History::GitLab(gitlab)),
+            (None, None) => None,
+        }
+    }
+
+    /// Changed paths between two commits.
+    pub(super) fn changed_paths(self, from: &Sha, to: &Sha) -> Result<Vec<String>> {
+        match self {
+            History::Clone(repo) => {
+                let paths = repo.changed_paths(oid(from)?, oid(to)?)?;
+                Ok(paths.into_iter().map(|path| path.to_string()).collect())
+            }
+            History::GitLab(gitlab) => {
+                let compared = gitlab.compare(from.as_str(), to.as_str())?;
+                Ok(compared.diffs.into_iter().map(|diff| diff.new_path).collect())
+            }
+        }
+    }
+
+    /// First-parent commits from `old` (not included) to `new`, newest first, as what they ship.
+    pub(super) fn shipments(self, old: Option<&Sha>, new: &Sha) -> Result<Vec<Shipment>> {
+        let rows: Vec<(Sha, String)> = match (self, old) {
+            (History::Clone(repo), _) => {
+                let exclude: Vec<_> = old.map(oid).transpose()?.into_iter().collect();
+                let commits = repo.range(oid(new)?, &exclude, true, MOST_SHIPPED)?;
+                commits.into_iter().map(|commit| (sha(commit.id), commit.message.to_string())).collect()
+            }
+            (History::GitLab(gitlab), Some(old)) => {
+                let compared = gitlab.compare(old.as_str(), new.as_str())?;
+                let rows = compared.commits.into_iter().rev().filter_map(|commit| {
+                    let message = commit.message.unwrap_or(commit.title);
+                    Some((Sha::parse(&commit.id)?, message))
+                });
+                rows.collect()
+            }
+            (History::GitLab(_), None) => Vec::new(),
+        };
+        Ok(rows.into_iter().map(|(commit, message)| shipment(commit, &message)).collect())
+    }
+}
+
+/// Reads what GitLab writes into its merge commits: the title below, `See merge request …!412`.
+fn shipment(commit: Sha, message: &str) -> Shipment {
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default();
+    let iid = message.lines().rev().find_map(|line| {
+        let reference = line.trim().strip_prefix("See merge request ")?;
+        reference.rsplit_once('!')?.1.parse().ok()
+    });
+    let title = match first.starts_with("Merge branch ") {
+        true => lines.map(str::trim).find(|line| !line.is_empty() && !line.starts_with("See merge")),
+        false => None,
+    };
+    Shipment { commit, iid, title: title.unwrap_or(first).to_owned(), own: false }
+}
+
+/// Whether `old` is an ancestor of (or is) `new`; unknown where it could not be told.
+pub(super) fn contains(site: &mut Site<'_>, new: &Sha, old: &Sha) -> Result<Fact<bool>> {
+    if new == old {
+        return Ok(Fact::Known(true));
+    }
+    if let Some(known) = site.kept.ancestry.get(&(old.clone(), new.clone())) {
+        return Ok(Fact::Known(*known));
+    }
+    let answer = match History::of(site) {
+        None => return Ok(Fact::Unknown),
+        Some(History::Clone(repo)) => {
+            // A commit that is not here after the fetch of `new` is not in `new`'s history, unless the
+            // history itself is cut short.
+            match (repo.has_commit(oid(new)?)?, repo.has_commit(oid(old)?)?) {
+                (false, _) => return Ok(Fact::Unknown),
+                (true, false) if repo.is_shallow() => return Ok(Fact::Unknown),
+                (true, false) => false,
+                (true, true) => match repo.is_ancestor(oid(old)?, oid(new)?)? {
+                    false if repo.is_shallow() => return Ok(Fact::Unknown),
+                    answer => answer,
+                },
+            }
+        }
+        Some(History::GitLab(gitlab)) => match gitlab.merge_base(old.as_str(), new.as_str())? {
+            Some(base) => base.id == old.as_str(),
+            None => false,
+        },
+    };
+    site.kept.ancestry.insert((old.clone(), new.clone()), answer);
+    Ok(Fact::Known(answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gitlabs_merge_commits_tell_title_and_number() {
+        let commit = Sha::parse(&"a".repeat(40)).unwrap();
+        let message =
+            "Merge branch 'hotfix/login-500' into 'main'\n\nFix login 500\n\nSee merge request shop/web!412";
+        let told = shipment(commit.clone(), message);
+        assert_eq!((told.iid, told.title.as_str()), (Some(412), "Fix login 500"));
+        let plain = shipment(commit, "Fix it (see merge request !9 too)\n");
+        assert_eq!((plain.iid, plain.title.as_str()), (None, "Fix it (see merge request !9 too)"));
+    }
+}

@@ -1,0 +1,129 @@
+//! Which hotfix is meant: (project, merge request), and before there is one, (branch, its commits).
+//!
+//! An old merge request of the same branch name is this hotfix only if its head belongs to the branch as
+//! it is now.
+
+use super::{contains, review};
+use crate::error::{Kind, Problem, Result};
+use crate::gitlab::{MergeRequest, MergeRequestFilter, MergeRequestState};
+use crate::hotfix::drive::Floor;
+use crate::hotfix::site::{Selector, Site};
+use crate::hotfix::snapshot::{Fact, Sha, Snapshot};
+
+/// How many merge requests of one branch name are looked through.
+const MOST: usize = 50;
+
+/// What the selector led to.
+pub(super) struct Found {
+    /// The branch's name.
+    pub(super) branch: Option<String>,
+    /// The one merge request meant.
+    pub(super) request: Option<MergeRequest>,
+    /// Old ones of the same branch name, newest first, still to be told apart.
+    candidates: Vec<MergeRequest>,
+    asked: bool,
+}
+
+/// Finds branch and merge request.
+pub(super) fn resolve(site: &Site<'_>, floor: &Floor) -> Result<Found> {
+    let production = &site.settings.policy.production_branch;
+    let Some(gitlab) = site.gitlab.filter(|_| !site.settings.offline) else {
+        let branch = match &site.selector {
+            Selector::Branch(name) => Some(name.clone()),
+            Selector::Request(_) | Selector::Commit(_) => None,
+        };
+        return Ok(Found { branch, request: None, candidates: Vec::new(), asked: false });
+    };
+    let by_iid = |iid: u64| -> Result<Found> {
+        let mr = gitlab.merge_request(iid)?;
+        if mr.target_branch != *production {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("!{iid} is no hotfix: it goes to {}, not to {production}", mr.target_branch),
+            )
+            .hint("see the hotfixes in flight: git hotfix list"));
+        }
+        if mr.source_project_id != mr.target_project_id {
+            return Err(Problem::new(Kind::Refused, format!("!{iid} comes from a fork"))
+                .because("git hotfix pushes and deploys from branches of the project itself")
+                .hint("push the branch to the project, then: git hotfix open"));
+        }
+        Ok(Found {
+            branch: Some(mr.source_branch.clone()),
+            request: Some(mr),
+            candidates: Vec::new(),
+            asked: true,
+        })
+    };
+    if let Some(iid) = floor.merge_request {
+        return by_iid(iid);
+    }
+    match &site.selector {
+        Selector::Request(iid) => by_iid(*iid),
+        Selector::Commit(commit) => {
+            let all = gitlab.commit_merge_requests(commit.as_str())?;
+            let landed = all.into_iter().filter(|mr| mr.target_branch == *production);
+            match landed.max_by_key(|mr| (mr.state == MergeRequestState::Merged, mr.iid)) {
+                Some(mr) => by_iid(mr.iid),
+                None => Ok(Found { branch: None, request: None, candidates: Vec::new(), asked: true }),
+            }
+        }
+        Selector::Branch(name) => {
+            let filter = MergeRequestFilter {
+                source_branch: Some(name.clone()),
+                target_branch: Some(production.clone()),
+                ..MergeRequestFilter::default()
+            };
+            let mut all = gitlab.merge_requests(&filter, MOST)?;
+            all.retain(|mr| mr.source_project_id == mr.target_project_id);
+            all.sort_by_key(|mr| std::cmp::Reverse(mr.iid));
+            let open = all
+                .iter()
+                .find(|mr| matches!(mr.state, MergeRequestState::Opened | MergeRequestState::Locked));
+            match open {
+                Some(open) => by_iid(open.iid),
+                None => Ok(Found { branch: Some(name.clone()), request: None, candidates: all, asked: true }),
+            }
+        }
+    }
+}
+
+/// Fills in the merge request, now that the branches are known.
+///
+/// Gives GitLab's own answer too: which commits landed is read from it.
+pub(super) fn confirm(site: &mut Site<'_>, s: &mut Snapshot, found: Found) -> Result<Option<MergeRequest>> {
+    if !found.asked {
+        return Ok(None);
+    }
+    let mut request = found.request;
+    for candidate in found.candidates {
+        if request.is_none() && is_this(site, s, &candidate)? {
+            // The list leaves out what a single answer has.
+            request = site.gitlab.map(|gitlab| gitlab.merge_request(candidate.iid)).transpose()?;
+        }
+    }
+    s.merge_request = match &request {
+        Some(mr) => Fact::Known(review::request(site, mr)?),
+        None => Fact::Absent,
+    };
+    Ok(request)
+}
+
+/// Whether an old merge request of this branch name belongs to the branch as it is now.
+fn is_this(site: &mut Site<'_>, s: &Snapshot, mr: &MergeRequest) -> Result<bool> {
+    let Some(head) = mr.sha.as_deref().and_then(Sha::parse) else { return Ok(false) };
+    let tip = s.local.known().map(|local| local.tip.clone()).or_else(|| s.remote.known().cloned());
+    let Some(tip) = tip else { return Ok(true) };
+    if tip == head || contains(site, &head, &tip)?.yes() {
+        // The branch is there, or behind. A fresh branch on main's tip is behind nothing it made.
+        let on_main_only = s.main.known().is_some_and(|main| *main == tip) && tip != head;
+        return Ok(!on_main_only);
+    }
+    let Some(main) = s.main.known().cloned() else { return Ok(false) };
+    let base = match site.repo {
+        Some(repo) => repo.merge_base(super::oid(&tip)?, super::oid(&main)?)?.map(super::sha),
+        None => None,
+    };
+    let Some(base) = base else { return Ok(false) };
+    Ok(contains(site, &tip, &head)?.yes() && contains(site, &base, &head)?.no())
+}

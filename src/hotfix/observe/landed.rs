@@ -1,0 +1,139 @@
+//! Which commit landed on the production branch, and how: GitLab's fields name candidates, the fetched
+//! history decides.
+//!
+//! | merge method | squash | commit on the production branch |
+//! |---|---|---|
+//! | merge, semi-linear | either | `merge_commit_sha` |
+//! | fast-forward | yes | `squash_commit_sha` |
+//! | fast-forward | no | `sha`, with the whole series since `diff_refs.base_sha` |
+//! | fast-forward with automatic rebase | either | named by no field: asked commit by commit |
+
+use super::history::contains;
+use super::{oid, sha};
+use crate::error::{Kind, Problem, Result};
+use crate::git::Oid;
+use crate::gitlab::{MergeRequest, MergeRequestState};
+use crate::hotfix::site::{Selector, Site};
+use crate::hotfix::snapshot::{Fact, Landed, LandedKind, RequestState, Sha, Snapshot};
+
+/// How far back the production branch is searched for a commit that no field names.
+const SEARCHED: usize = 100;
+
+/// Finds the landed change.
+pub(super) fn landed(site: &mut Site<'_>, s: &mut Snapshot, request: Option<&MergeRequest>) -> Result<()> {
+    let Some(main) = s.main.known().cloned() else {
+        s.landed = Fact::Unknown;
+        return Ok(());
+    };
+    if let Some(named) = named(site, s) {
+        if !contains(site, &main, &named)?.yes() {
+            return Err(not_on(&named, &s.policy.production_branch));
+        }
+        s.landed = Fact::Known(told(site, s, named, None)?);
+        return reverted(site, s, &main);
+    }
+    let Some(mr) = request.filter(|mr| mr.state == MergeRequestState::Merged) else {
+        let merged = s.merge_request.known().is_some_and(|mr| mr.state == RequestState::Merged);
+        s.landed = if merged { Fact::Unknown } else { Fact::Absent };
+        return Ok(());
+    };
+    let field = |text: &Option<String>| text.as_deref().and_then(Sha::parse);
+    for candidate in [field(&mr.merge_commit_sha), field(&mr.squash_commit_sha)].into_iter().flatten() {
+        if contains(site, &main, &candidate)?.yes() {
+            s.landed = Fact::Known(told(site, s, candidate, None)?);
+            return reverted(site, s, &main);
+        }
+    }
+    let base = mr.diff_refs.as_ref().and_then(|refs| field(&refs.base_sha));
+    if let Some(head) = field(&mr.sha)
+        && contains(site, &main, &head)?.yes()
+    {
+        s.landed = Fact::Known(told(site, s, head, base)?);
+        return reverted(site, s, &main);
+    }
+    s.landed = match searched(site, mr, &main)? {
+        Some((last, before)) => Fact::Known(told(site, s, last, before)?),
+        None => Fact::Absent,
+    };
+    reverted(site, s, &main)
+}
+
+/// What the user named: with `--landed`, or as a commit that no merge request knows.
+fn named(site: &Site<'_>, s: &Snapshot) -> Option<Sha> {
+    if site.settings.landed.is_some() {
+        return site.settings.landed.clone();
+    }
+    match (&site.selector, &s.merge_request) {
+        (Selector::Commit(commit), Fact::Absent | Fact::Unknown) => Some(commit.clone()),
+        _ => None,
+    }
+}
+
+fn not_on(commit: &Sha, production: &str) -> Problem {
+    Problem::new(Kind::Refused, format!("{} is not on {production}", commit.short()))
+        .because("a backport picks what landed in production, never what has not")
+        .hint(format!("git log --oneline {production}   shows what landed; name one of those"))
+}
+
+fn told(site: &Site<'_>, s: &Snapshot, commit: Sha, base: Option<Sha>) -> Result<Landed> {
+    let Some(repo) = site.repo else {
+        let subject = s.merge_request.known().map(|mr| mr.title.clone()).unwrap_or_default();
+        return Ok(Landed { commit, kind: LandedKind::Single, subject, reverted_by: None });
+    };
+    let read = repo.commit(oid(&commit)?)?;
+    let kind = match (read.parents.len(), base) {
+        (2, _) => LandedKind::Merge,
+        (_, Some(base)) if repo.has_commit(oid(&base)?)? => {
+            let series = repo.range(oid(&commit)?, &[oid(&base)?], false, SEARCHED)?;
+            match series.len() {
+                0 | 1 => LandedKind::Single,
+                _ => LandedKind::Series(series.iter().rev().map(|commit| sha(commit.id)).collect()),
+            }
+        }
+        _ => LandedKind::Single,
+    };
+    let subject = match s.merge_request.known() {
+        Some(mr) => mr.title.clone(),
+        None => read.subject(),
+    };
+    Ok(Landed { commit, kind, subject, reverted_by: None })
+}
+
+/// No field names it: asks GitLab which of the newest commits came from this merge request.
+fn searched(site: &Site<'_>, mr: &MergeRequest, main: &Sha) -> Result<Option<(Sha, Option<Sha>)>> {
+    let (Some(gitlab), Some(repo)) = (site.gitlab, site.repo) else { return Ok(None) };
+    let mut last: Option<Sha> = None;
+    for commit in repo.range(oid(main)?, &[], true, SEARCHED)? {
+        let mine =
+            gitlab.commit_merge_requests(&commit.id.to_string())?.iter().any(|found| found.iid == mr.iid);
+        match (&last, mine) {
+            (None, true) => last = Some(sha(commit.id)),
+            (Some(_), false) => return Ok(last.map(|last| (last, Some(sha(commit.id))))),
+            (Some(_), true) | (None, false) => {}
+        }
+    }
+    Ok(last.map(|last| (last, None)))
+}
+
+/// A later commit on the production branch that says it reverts the landed one.
+fn reverted(site: &Site<'_>, s: &mut Snapshot, main: &Sha) -> Result<()> {
+    let (Some(repo), Fact::Known(landed)) = (site.repo, &mut s.landed) else { return Ok(()) };
+    let after = repo.range(oid(main)?, &[oid(&landed.commit)?], false, 1000)?;
+    landed.reverted_by = reverting(&after, &landed.commit)?;
+    Ok(())
+}
+
+fn reverting(after: &[crate::git::Commit], landed: &Sha) -> Result<Option<Sha>> {
+    let says = |what: &Oid| format!("This reverts commit {what}");
+    let target = says(&oid(landed)?);
+    for commit in after {
+        if commit.message.to_string().contains(&target) {
+            // A revert of the revert brings the fix back.
+            let again = says(&commit.id);
+            if !after.iter().any(|later| later.message.to_string().contains(&again)) {
+                return Ok(Some(sha(commit.id)));
+            }
+        }
+    }
+    Ok(None)
+}

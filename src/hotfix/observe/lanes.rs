@@ -1,0 +1,308 @@
+//! The backport lanes: what each target holds, what the pick onto it gives, and what was made already.
+
+use super::history::contains;
+use super::refs::{Refs, line};
+use super::{oid, review, sha};
+use crate::error::Result;
+use crate::git::adopt::{self, Adoption};
+use crate::git::commit::{is_empty, placeholder_of};
+use crate::git::landed::{Contained, Source, contained};
+use crate::git::pick::{Forecast, Outcome, Picked, pick, predict};
+use crate::git::{GitError, Oid, Repo, conflict};
+use crate::gitlab::{self, MergeRequestFilter};
+use crate::hotfix::drive::Floor;
+use crate::hotfix::goal::Scope;
+use crate::hotfix::rung::backport_branch;
+use crate::hotfix::site::Site;
+use crate::hotfix::snapshot::{
+    BackportBranch, BackportRequest, BranchContent, Containment, Fact, Landed, LandedKind, Lane,
+    PathConflict, Pick, RequestState, Snapshot,
+};
+
+/// How many commits are named for a conflicted path.
+const NAMED: usize = 3;
+
+/// Reads every lane.
+pub(super) fn read(
+    site: &mut Site<'_>,
+    s: &mut Snapshot,
+    refs: &Refs,
+    floor: &Floor,
+    scope: Scope,
+) -> Result<()> {
+    let patterns = site.settings.targets.clone();
+    let mut names: Vec<String> = Vec::new();
+    for name in patterns.iter().flat_map(|pattern| refs.matching(pattern)) {
+        if !names.contains(&name) && name != s.policy.production_branch {
+            names.push(name);
+        }
+    }
+    s.lanes = names
+        .into_iter()
+        .map(|target| Lane {
+            tip: refs.tip(&target),
+            branch: s.landed.known().map(|landed| backport_branch(&target, &landed.commit)),
+            target,
+            remote: Fact::Unknown,
+            contained: Fact::Unknown,
+            pick: Fact::Unknown,
+            merge_request: Fact::Unknown,
+        })
+        .collect();
+    match s.landed.known().cloned() {
+        Some(landed) => {
+            let source = site.repo.map(|repo| source(repo, s, &landed)).transpose()?;
+            for index in 0..s.lanes.len() {
+                one(site, s, index, &landed, source.as_ref(), refs, floor, scope)?;
+            }
+            picks(site, s, source.as_ref())
+        }
+        None => forecast(site, s),
+    }
+}
+
+/// What is picked, as the engine wants it.
+pub(in crate::hotfix) fn source(repo: &Repo, s: &Snapshot, landed: &Landed) -> Result<Source> {
+    let main = match s.main.known() {
+        Some(main) => oid(main)?,
+        None => oid(&landed.commit)?,
+    };
+    of_landed(repo, landed, main)
+}
+
+/// The same, for a landed change that was verified before.
+pub(in crate::hotfix) fn of_landed(repo: &Repo, landed: &Landed, main: Oid) -> Result<Source> {
+    let base = match &landed.kind {
+        LandedKind::Series(series) => {
+            let first = series.first().unwrap_or(&landed.commit);
+            repo.commit(oid(first)?)?.parents.first().copied()
+        }
+        LandedKind::Merge | LandedKind::Single => None,
+    };
+    Ok(Source::landed(repo, oid(&landed.commit)?, main, base)?)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the facts one lane is read from")]
+fn one(
+    site: &mut Site<'_>,
+    s: &mut Snapshot,
+    index: usize,
+    landed: &Landed,
+    source: Option<&Source>,
+    refs: &Refs,
+    floor: &Floor,
+    scope: Scope,
+) -> Result<()> {
+    let Some(lane) = s.lanes.get(index).cloned() else { return Ok(()) };
+    let mut lane = lane;
+    lane.contained = match (&lane.tip, site.repo, source) {
+        (Fact::Known(tip), Some(repo), Some(source)) => {
+            Fact::read(contained(repo, oid(tip)?, source)?.map(|how| match how {
+                Contained::Ancestor => Containment::Ancestor,
+                Contained::CherryPickedLine(commit) => Containment::PickedAs(sha(commit)),
+            }))
+        }
+        (Fact::Known(tip), None, _) => match contains(site, tip, &landed.commit)? {
+            Fact::Known(true) => Fact::Known(Containment::Ancestor),
+            Fact::Known(false) => Fact::Absent,
+            other => other.known().map_or(Fact::Unknown, |_| Fact::Absent),
+        },
+        (Fact::Absent, _, _) => Fact::Absent,
+        _ => Fact::Unknown,
+    };
+    let branch = lane.branch.clone().unwrap_or_default();
+    if scope.lanes() {
+        lane.merge_request = request(site, &lane.target, &branch, floor)?;
+    }
+    let tip = match floor.branches.get(&branch) {
+        Some(pushed) => Fact::Known(pushed.clone()),
+        None => refs.tip(&branch),
+    };
+    lane.remote = match (tip, site.repo, source, lane.tip.known()) {
+        (Fact::Known(tip), Some(repo), Some(source), Some(target)) if repo.has_commit(oid(&tip)?)? => {
+            let content =
+                content(repo, &tip, source, adopt::inspect(repo, oid(&tip)?, oid(target)?, source)?)?;
+            Fact::Known(BackportBranch { tip, content })
+        }
+        (Fact::Absent, ..) => Fact::Absent,
+        _ => Fact::Unknown,
+    };
+    if let (Fact::Known(request), Some(repo)) = (&mut lane.merge_request, site.repo) {
+        request.placeholder = placeholder(repo, request, &lane.remote)?;
+    }
+    if let Some(place) = s.lanes.get_mut(index) {
+        *place = lane;
+    }
+    Ok(())
+}
+
+fn content(
+    repo: &Repo,
+    tip: &crate::hotfix::snapshot::Sha,
+    source: &Source,
+    adoption: Adoption,
+) -> Result<BranchContent> {
+    Ok(match adoption {
+        Adoption::Recomputes => BranchContent::Recomputes,
+        Adoption::Placeholder => BranchContent::Placeholder,
+        Adoption::PlaceholderWithWorkOnTop => BranchContent::Resolved,
+        // Replaced by a pick with its conflicts resolved: it says itself where it comes from.
+        Adoption::Foreign { why } => match contained(repo, oid(tip)?, source)? {
+            Some(_) => BranchContent::Resolved,
+            None => BranchContent::Foreign(why),
+        },
+    })
+}
+
+/// Whether a request's head is a placeholder: merged, it put nothing on the target.
+fn placeholder(repo: &Repo, request: &BackportRequest, remote: &Fact<BackportBranch>) -> Result<Fact<bool>> {
+    if let Fact::Known(branch) = remote
+        && branch.tip == request.head
+    {
+        return Ok(Fact::Known(branch.content == BranchContent::Placeholder));
+    }
+    let head = oid(&request.head)?;
+    if !repo.has_commit(head)? {
+        return Ok(Fact::Unknown);
+    }
+    let commit = repo.commit(head)?;
+    Ok(Fact::Known(placeholder_of(&commit).is_some() || is_empty(repo, &commit)?))
+}
+
+/// The lane's merge request: the open one, else the newest merged, else the newest closed.
+fn request(site: &Site<'_>, target: &str, branch: &str, floor: &Floor) -> Result<Fact<BackportRequest>> {
+    let Some(gitlab) = site.gitlab.filter(|_| !site.settings.offline) else { return Ok(Fact::Unknown) };
+    if let Some(iid) = floor.backports.get(target) {
+        return Ok(Fact::read(backport_request(&gitlab.merge_request(*iid)?)));
+    }
+    let filter = MergeRequestFilter {
+        source_branch: Some(branch.to_owned()),
+        target_branch: Some(target.to_owned()),
+        ..MergeRequestFilter::default()
+    };
+    let found = gitlab.merge_requests(&filter, 20)?;
+    let rank = |mr: &&gitlab::MergeRequest| match review::state(&mr.state) {
+        RequestState::Opened | RequestState::Locked => (3, mr.iid),
+        RequestState::Merged => (2, mr.iid),
+        RequestState::Closed => (1, mr.iid),
+        RequestState::Other(_) => (0, mr.iid),
+    };
+    Ok(Fact::read(found.iter().max_by_key(rank).and_then(backport_request)))
+}
+
+fn backport_request(mr: &gitlab::MergeRequest) -> Option<BackportRequest> {
+    Some(BackportRequest {
+        iid: mr.iid,
+        state: review::state(&mr.state),
+        draft: mr.draft,
+        title: mr.title.clone(),
+        labels: mr.labels.clone(),
+        head: crate::hotfix::snapshot::Sha::parse(mr.sha.as_deref()?)?,
+        placeholder: Fact::Unknown,
+        assignees: mr.assignees.iter().map(|user| user.username.clone()).collect(),
+        web_url: mr.web_url.clone().unwrap_or_default(),
+        created_at: mr.created_at,
+    })
+}
+
+/// Picks onto every target that has neither the change nor a branch with it, in one go.
+fn picks(site: &mut Site<'_>, s: &mut Snapshot, source: Option<&Source>) -> Result<()> {
+    let (Some(repo), Some(source)) = (site.repo, source) else { return Ok(()) };
+    let mut wanted: Vec<(usize, Oid)> = Vec::new();
+    for (index, lane) in s.lanes.iter().enumerate() {
+        let settled = lane.contained.known().is_some()
+            || lane.merge_request.known().is_some_and(|mr| mr.state == RequestState::Merged)
+            || lane.remote.known().is_some_and(|branch| branch.content != BranchContent::Placeholder);
+        if let (Some(tip), false) = (lane.tip.known(), settled) {
+            wanted.push((index, oid(tip)?));
+        }
+    }
+    let key = |target: Oid| (sha(target), format!("{source:?}"));
+    let open: Vec<Oid> =
+        wanted.iter().map(|(_, tip)| *tip).filter(|tip| !site.kept.picks.contains_key(&key(*tip))).collect();
+    for (tip, picked) in open.iter().zip(pick(repo, source, &open)) {
+        let told = told(repo, source.base(), *tip, picked)?;
+        site.kept.picks.insert(key(*tip), told);
+    }
+    for (index, tip) in wanted {
+        if let (Some(lane), Some(pick)) = (s.lanes.get_mut(index), site.kept.picks.get(&key(tip))) {
+            lane.pick = Fact::Known(pick.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Before the merge: the pick of the predicted merge.
+fn forecast(site: &mut Site<'_>, s: &mut Snapshot) -> Result<()> {
+    let head = s.local.known().map(|local| local.tip.clone());
+    let head =
+        head.or_else(|| s.merge_request.known().map(|mr| mr.head.clone())).or(s.remote.known().cloned());
+    let (Some(repo), Some(main), Some(head)) = (site.repo, s.main.known().cloned(), head) else {
+        return Ok(());
+    };
+    let mut wanted: Vec<(usize, Oid)> = Vec::new();
+    for (index, lane) in s.lanes.iter_mut().enumerate() {
+        lane.contained = Fact::Absent;
+        if let Some(tip) = lane.tip.known() {
+            wanted.push((index, oid(tip)?));
+        }
+    }
+    let (head, main) = (oid(&head)?, oid(&main)?);
+    if wanted.is_empty() || !repo.has_commit(head)? || !repo.has_commit(main)? {
+        return Ok(());
+    }
+    let tips: Vec<Oid> = wanted.iter().map(|(_, tip)| *tip).collect();
+    let forecast = match predict(repo, head, main, &tips) {
+        Ok(Forecast::Picks(picks)) => picks,
+        Ok(Forecast::MergeConflicts(_) | Forecast::NothingToMerge) => return Ok(()),
+        // A forecast is a service; what blocks is said where it matters.
+        Err(_) => return Ok(()),
+    };
+    for ((index, tip), picked) in wanted.into_iter().zip(forecast) {
+        let told = told(repo, Some(main), tip, picked)?;
+        if let Some(lane) = s.lanes.get_mut(index) {
+            lane.pick = Fact::Known(told);
+        }
+    }
+    Ok(())
+}
+
+fn told(
+    repo: &Repo,
+    base: Option<Oid>,
+    target: Oid,
+    picked: std::result::Result<Picked, GitError>,
+) -> Result<Pick> {
+    Ok(match picked.map(|picked| picked.outcome) {
+        Ok(Outcome::Clean { trees, .. }) => Pick::Clean { trees: trees.into_iter().map(sha).collect() },
+        Ok(Outcome::AlreadyThere) => Pick::AlreadyThere,
+        Ok(Outcome::Conflicts { paths, .. }) => {
+            let names: Vec<_> = paths.iter().map(|conflict| conflict.path.clone()).collect();
+            let mut touched = match base {
+                Some(base) => conflict::touched_by(repo, base, target, &names, NAMED)?,
+                None => Vec::new(),
+            };
+            touched.resize(paths.len(), Vec::new());
+            let told = paths.iter().zip(touched).map(|(conflict, touched)| {
+                let (path, encoded) = readable(conflict.path.as_ref());
+                let kind = conflict.kind.name().to_owned();
+                PathConflict { path, encoded, kind, touched_by: touched.iter().map(line).collect() }
+            });
+            let told = told.collect();
+            Pick::Conflicts(told)
+        }
+        Err(error) => Pick::Failed(error.to_string()),
+    })
+}
+
+/// What stands in a percent-encoded path as it is.
+const ENCODED: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
+
+/// A path as text; bytes that are not UTF-8 are percent-encoded, and that is said.
+fn readable(path: &[u8]) -> (String, bool) {
+    match std::str::from_utf8(path) {
+        Ok(text) => (text.to_owned(), false),
+        Err(_) => (percent_encoding::percent_encode(path, ENCODED).to_string(), true),
+    }
+}

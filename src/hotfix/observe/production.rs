@@ -1,0 +1,310 @@
+//! What production runs, and the deployment that would change it.
+//!
+//! The deploy job is found by its deployment (environment, commit, job name), newest first: that covers
+//! retries and child pipelines. `--sort` is not GitLab's default: the oldest would come first.
+
+use super::history::{History, contains};
+use super::review;
+use crate::error::Result;
+use crate::gitlab;
+use crate::hotfix::goal::{Goal, Scope, merged};
+use crate::hotfix::site::Site;
+use crate::hotfix::snapshot::{
+    DeployStatus, Deployment, Fact, Job, LandedKind, Migration, Pipeline, Production, Rule, RunStatus, Sha,
+    Snapshot, Vote,
+};
+
+/// How many deployments are looked at.
+const LOOKED_AT: usize = 50;
+
+/// Reads production, the deployment and its pipeline.
+pub(super) fn production(site: &mut Site<'_>, s: &mut Snapshot, goal: &Goal, scope: Scope) -> Result<()> {
+    let Some(gitlab) = site.gitlab else { return Ok(()) };
+    let environment = s.policy.environment.clone();
+    let mut rows = gitlab.deployments(&environment, None, LOOKED_AT)?;
+    let succeeded = |row: &gitlab::Deployment| row.status == gitlab::DeploymentStatus::Success;
+    if rows.len() == LOOKED_AT && !rows.iter().any(succeeded) {
+        rows.extend(gitlab.deployments(&environment, Some(gitlab::DeploymentStatus::Success), 1)?);
+    }
+    s.production = running(site, s, &rows)?;
+    let gated = matches!(goal, Goal::Merge { .. } | Goal::Ship(_)) && !merged(s);
+    if gated && let Some(production) = s.production.known() {
+        let detail = gitlab.deployment(production.deployment)?;
+        s.gate = rules(site, &detail)?;
+        let project = gitlab.project()?;
+        s.self_approval = Fact::read(project.allow_pipeline_trigger_approve_deployment);
+    }
+    if !scope.deployment() || s.landed.known().is_none() {
+        return Ok(());
+    }
+    s.deployment = chosen(site, s, &rows)?;
+    if let Goal::Approve(_) = goal {
+        s.self_approval = Fact::read(gitlab.project()?.allow_pipeline_trigger_approve_deployment);
+    }
+    s.main_pipeline = pipeline(site, s, &rows)?;
+    s.ships = ships(site, s)?;
+    Ok(())
+}
+
+fn running(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Result<Fact<Production>> {
+    let mut successes = rows
+        .iter()
+        .filter(|row| row.status == gitlab::DeploymentStatus::Success)
+        .filter_map(|row| Some((row, Sha::parse(&row.sha)?)));
+    let Some((newest, commit)) = successes.next() else { return Ok(Fact::Absent) };
+    let older: Vec<Sha> = successes.map(|(_, commit)| commit).collect();
+    let on_main = match s.main.known() {
+        Some(main) => contains(site, main, &commit)?,
+        None => Fact::Unknown,
+    };
+    let (mut has_fix, mut had_fix) = (Fact::Absent, Fact::Absent);
+    if let Some(landed) = s.landed.known() {
+        has_fix = contains(site, &commit, &landed.commit)?;
+        had_fix = has_fix.clone();
+        for commit in older {
+            if had_fix.yes() {
+                break;
+            }
+            had_fix = contains(site, &commit, &landed.commit)?;
+        }
+    }
+    Ok(Fact::Known(Production {
+        commit,
+        deployment: newest.id,
+        at: newest.updated_at.or(newest.created_at),
+        on_main,
+        has_fix,
+        had_fix,
+    }))
+}
+
+/// The deployment to follow: one that runs, else the newest of the landed commit itself, else the newest
+/// that contains it.
+fn chosen(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Result<Fact<Deployment>> {
+    let (Some(gitlab), Some(landed)) = (site.gitlab, s.landed.known()) else { return Ok(Fact::Unknown) };
+    let mut containing: Vec<&gitlab::Deployment> = Vec::new();
+    for row in rows {
+        let ours = row.deployable.as_ref().is_some_and(|job| s.policy.deploy_jobs.contains(&job.name));
+        let Some(commit) = Sha::parse(&row.sha).filter(|_| ours) else { continue };
+        if contains(site, &commit, &landed.commit)?.yes() {
+            containing.push(row);
+        }
+    }
+    let own = |row: &&&gitlab::Deployment| row.sha == landed.commit.as_str();
+    let outdated = |row: &&&gitlab::Deployment| {
+        matches!(row.status, gitlab::DeploymentStatus::Failed | gitlab::DeploymentStatus::Skipped)
+    };
+    let pick = containing
+        .iter()
+        .find(|row| row.status == gitlab::DeploymentStatus::Running)
+        .or_else(|| containing.iter().find(own).filter(|row| !outdated(row)))
+        .or_else(|| containing.iter().find(|row| !outdated(row)))
+        .or_else(|| containing.iter().find(own))
+        .or_else(|| containing.first());
+    let Some(row) = pick else { return Ok(Fact::Absent) };
+    // Only the single answer has approvals and their rules.
+    let detail = gitlab.deployment(row.id)?;
+    Ok(match deployment(site, &detail)? {
+        Some(deployment) => Fact::Known(deployment),
+        None => Fact::Unknown,
+    })
+}
+
+fn deployment(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Option<Deployment>> {
+    let (Some(commit), Some(deployable)) = (Sha::parse(&row.sha), &row.deployable) else { return Ok(None) };
+    let mut job = Job {
+        id: deployable.id,
+        name: deployable.name.clone(),
+        status: RunStatus::parse(deployable.status.as_str()),
+        failure_reason: None,
+        web_url: deployable.web_url.clone().unwrap_or_default(),
+        finished_at: None,
+    };
+    if let (Some(gitlab), RunStatus::Failed | RunStatus::Canceled) = (site.gitlab, &job.status) {
+        job = review::job(&gitlab.job(job.id)?);
+    }
+    let rules = rules(site, row)?;
+    Ok(Some(Deployment {
+        id: row.id,
+        commit,
+        status: DeployStatus::parse(row.status.as_str()),
+        job,
+        triggered_by: row.user.as_ref().map(|user| user.username.clone()).unwrap_or_default(),
+        approvals_left: Fact::read(row.pending_approval_count.and_then(|left| u32::try_from(left).ok())),
+        rules,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }))
+}
+
+/// The approval rules with their votes, and who may fill those that are open.
+fn rules(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Fact<Vec<Rule>>> {
+    let Some(summary) = &row.approval_summary else {
+        // GitLab without the feature sends no summary at all: nobody is asked.
+        return Ok(match row.pending_approval_count {
+            None | Some(0) => Fact::Known(Vec::new()),
+            Some(_) => Fact::Unknown,
+        });
+    };
+    let mut rules = Vec::new();
+    for rule in &summary.rules {
+        let votes: Vec<Vote> = rule
+            .deployment_approvals
+            .iter()
+            .map(|approval| Vote {
+                by: approval.user.username.clone(),
+                approved: approval.status == gitlab::Verdict::Approved,
+                at: approval.created_at,
+                comment: approval.comment.clone(),
+            })
+            .collect();
+        let required = u32::try_from(rule.required_approvals).unwrap_or(u32::MAX);
+        let given = votes.iter().filter(|vote| vote.approved).count();
+        let open = given < usize::try_from(required).unwrap_or(usize::MAX);
+        rules.push(Rule {
+            label: rule.access_level_description.clone().unwrap_or_default(),
+            required,
+            may: if open { may(site, rule)? } else { Vec::new() },
+            votes,
+        });
+    }
+    Ok(Fact::Known(rules))
+}
+
+/// Who can fill a rule; empty where that may not be read. Asked once in a run.
+fn may(site: &mut Site<'_>, rule: &gitlab::ApprovalRule) -> Result<Vec<String>> {
+    let Some(gitlab) = site.gitlab else { return Ok(Vec::new()) };
+    let key = format!("{:?} {:?} {:?}", rule.group_id, rule.user_id, rule.access_level);
+    if let Some(known) = site.kept.may.get(&key) {
+        return Ok(known.clone());
+    }
+    let members = match (rule.group_id, rule.user_id, rule.access_level) {
+        (Some(group), _, _) => gitlab.group_members(group),
+        (_, Some(_), _) => gitlab.members(0),
+        (_, _, Some(level)) => gitlab.members(level),
+        _ => Ok(Vec::new()),
+    };
+    let members = match members {
+        Ok(members) => members,
+        // Not being allowed to see a group's members hides names, nothing else.
+        Err(gitlab::Error::Forbidden { .. } | gitlab::Error::NotFound { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let names: Vec<String> = members
+        .into_iter()
+        .filter(|member| rule.user_id.is_none_or(|id| id == member.id))
+        .map(|member| member.username)
+        .collect();
+    site.kept.may.insert(key, names.clone());
+    Ok(names)
+}
+
+/// The production branch's pipeline for what landed.
+fn pipeline(site: &Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Result<Fact<Pipeline>> {
+    let (Some(gitlab), Some(landed)) = (site.gitlab, s.landed.known()) else { return Ok(Fact::Unknown) };
+    if let Some(deployment) = s.deployment.known() {
+        let of_job = rows
+            .iter()
+            .find(|row| row.id == deployment.id)
+            .and_then(|row| row.deployable.as_ref())
+            .and_then(|job| job.pipeline.as_ref());
+        return Ok(Fact::read(of_job.map(|pipeline| Pipeline {
+            id: pipeline.id,
+            status: RunStatus::parse(pipeline.status.as_ref().map_or("", |status| status.as_str())),
+            web_url: pipeline.web_url.clone().unwrap_or_default(),
+            failed_jobs: Vec::new(),
+            created_at: None,
+            seconds: None,
+        })));
+    }
+    let found = gitlab.pipelines(landed.commit.as_str(), &s.policy.production_branch)?;
+    let pushed = found.iter().find(|pipeline| pipeline.source.as_deref() == Some("push"));
+    match pushed.or(found.first()) {
+        Some(pipeline) => Ok(Fact::Known(review::pipeline(site, pipeline)?)),
+        None => Ok(Fact::Absent),
+    }
+}
+
+/// Everything between production's commit and what the deployment ships.
+fn ships(site: &Site<'_>, s: &Snapshot) -> Result<Fact<Vec<crate::hotfix::snapshot::Shipment>>> {
+    let (Some(landed), Some(deployment)) = (s.landed.known(), s.deployment.known()) else {
+        return Ok(Fact::Unknown);
+    };
+    let old = match &s.production {
+        Fact::Known(production) => Some(&production.commit),
+        Fact::Absent => None,
+        Fact::Unknown => return Ok(Fact::Unknown),
+    };
+    let Some(history) = History::of(site) else { return Ok(Fact::Unknown) };
+    let mut rows = match old {
+        Some(_) => history.shipments(old, &deployment.commit)?,
+        // The first deployment ever ships the whole history; what matters here is the change.
+        None => Vec::new(),
+    };
+    for row in &mut rows {
+        let in_series = matches!(&landed.kind, LandedKind::Series(series) if series.contains(&row.commit));
+        row.own = row.commit == landed.commit || in_series;
+    }
+    Ok(Fact::Known(rows))
+}
+
+/// Which changed paths are migrations, and their job.
+pub(super) fn migrations(site: &mut Site<'_>, s: &mut Snapshot, scope: Scope) -> Result<()> {
+    let paths = changed(site, s)?;
+    s.migration.paths = match paths {
+        Fact::Known(paths) => {
+            let matching: Vec<String> =
+                paths.into_iter().filter(|path| site.settings.migrations.is_match(path)).collect();
+            Fact::read(Some(matching).filter(|paths| !paths.is_empty()))
+        }
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown => Fact::Unknown,
+    };
+    let wanted = scope.deployment() && s.migration.paths.known().is_some();
+    let (Some(gitlab), Some(pipeline), true) = (site.gitlab, s.main_pipeline.known(), wanted) else {
+        return Ok(());
+    };
+    let name = s.policy.migration_job.clone();
+    let jobs = gitlab.jobs(pipeline.id, false, |job| job.name == name)?;
+    let newest = jobs.iter().max_by_key(|job| job.id);
+    s.migration = Migration { job: Fact::read(newest.map(review::job)), paths: s.migration.paths.clone() };
+    Ok(())
+}
+
+/// The paths that the change touches: what landed, or the branch as it is.
+fn changed(site: &mut Site<'_>, s: &Snapshot) -> Result<Fact<Vec<String>>> {
+    let Some(history) = History::of(site) else { return Ok(Fact::Unknown) };
+    let (from, to) = match (s.landed.known(), history) {
+        (Some(landed), History::Clone(repo)) => {
+            let first = match &landed.kind {
+                LandedKind::Series(series) => series.first().unwrap_or(&landed.commit),
+                _ => &landed.commit,
+            };
+            match repo.commit(super::oid(first)?)?.parents.first() {
+                Some(parent) => (super::sha(*parent), landed.commit.clone()),
+                None => return Ok(Fact::Unknown),
+            }
+        }
+        (Some(landed), History::GitLab(gitlab)) => {
+            let parents = gitlab.commit(landed.commit.as_str())?.map(|commit| commit.parent_ids);
+            match parents.and_then(|parents| parents.first().and_then(|parent| Sha::parse(parent))) {
+                Some(parent) => (parent, landed.commit.clone()),
+                None => return Ok(Fact::Unknown),
+            }
+        }
+        (None, History::Clone(repo)) => {
+            let head = s.merge_request.known().map(|mr| mr.head.clone());
+            let tip = s.local.known().map(|local| local.tip.clone()).or(head);
+            let (Some(tip), Some(main)) = (tip, s.main.known()) else { return Ok(Fact::Unknown) };
+            if !repo.has_commit(super::oid(&tip)?)? || !repo.has_commit(super::oid(main)?)? {
+                return Ok(Fact::Unknown);
+            }
+            match repo.merge_base(super::oid(&tip)?, super::oid(main)?)? {
+                Some(base) => (super::sha(base), tip),
+                None => return Ok(Fact::Unknown),
+            }
+        }
+        (None, History::GitLab(_)) => return Ok(Fact::Unknown),
+    };
+    Ok(Fact::Known(history.changed_paths(&from, &to)?))
+}

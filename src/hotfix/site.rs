@@ -1,0 +1,139 @@
+//! Where the loop runs: one clone (or none), one project on GitLab (or none), one hotfix.
+//!
+//! Owns what `observe` keeps between two looks of the same run, so that a tick of waiting costs few
+//! requests. Nothing of it outlives the process.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use globset::GlobSet;
+
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::git::remote::Credential;
+use crate::git::{Oid, Repo};
+use crate::gitlab::Client;
+use crate::hotfix::drive::{Floor, World};
+use crate::hotfix::goal::Goal;
+use crate::hotfix::snapshot::{Landed, Person, Pick, Policy, Sha, Snapshot};
+use crate::hotfix::step::{Acted, Consent, Step};
+use crate::hotfix::{act, observe};
+
+/// Which hotfix is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// The branch of that name.
+    Branch(String),
+    /// The merge request of that number.
+    Request(u64),
+    /// The commit, on the production branch or not.
+    Commit(Sha),
+}
+
+/// What a run needs to know beyond the policy.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Names and rules.
+    pub policy: Policy,
+    /// Backport targets; `release/*` stands for every branch it matches.
+    pub targets: Vec<String>,
+    /// Which changed paths are migrations.
+    pub migrations: GlobSet,
+    /// The git remote.
+    pub remote: String,
+    /// Ask neither GitLab nor the remote: what the last fetch left.
+    pub offline: bool,
+    /// The landed commit, where the user named it.
+    pub landed: Option<Sha>,
+    /// Sign off backport commits.
+    pub signoff: bool,
+    /// Leave the remote alone: remote-tracking refs are taken as they are.
+    pub no_fetch: bool,
+    /// How long what the remote said of its branches stays good while nothing else changes.
+    pub refs_good_for: Duration,
+}
+
+/// One run's view of the world.
+pub struct Site<'a> {
+    /// The clone, where there is one.
+    pub repo: Option<&'a Repo>,
+    /// The project, where it can be asked.
+    pub gitlab: Option<&'a Client>,
+    /// The clock.
+    pub clock: &'a dyn Clock,
+    /// The settings.
+    pub settings: Settings,
+    /// Which hotfix.
+    pub selector: Selector,
+    /// In place of the user's own git credentials (CI).
+    pub credential: Option<Credential>,
+    configure: Configure<'a>,
+    file: Option<Vec<u8>>,
+    pub(super) kept: Kept,
+}
+
+/// Makes the settings from the bytes of `.hotfix.toml` on the production branch, and what to call it.
+pub type Configure<'a> = Box<dyn Fn(Option<&[u8]>, &str) -> Result<Settings> + 'a>;
+
+/// What is kept between two looks.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// What the remote said of its branches, and when.
+    pub(super) refs: Option<(Duration, HashMap<String, Oid>)>,
+    /// Whose token this is.
+    pub(super) me: Option<Person>,
+    /// Members that can fill a rule, by the rule's identity.
+    pub(super) may: HashMap<String, Vec<String>>,
+    /// Ancestry answers; commits do not change.
+    pub(super) ancestry: HashMap<(Sha, Sha), bool>,
+    /// Picks by target tip.
+    pub(super) picks: HashMap<(Sha, String), Pick>,
+}
+
+impl<'a> Site<'a> {
+    /// A fresh view: nothing kept yet. `file` is `.hotfix.toml` as last fetched, and what to call it.
+    pub fn new(
+        repo: Option<&'a Repo>,
+        gitlab: Option<&'a Client>,
+        clock: &'a dyn Clock,
+        configure: Configure<'a>,
+        file: (Option<Vec<u8>>, String),
+        selector: Selector,
+    ) -> Result<Self> {
+        let settings = configure(file.0.as_deref(), &file.1)?;
+        let kept = Kept::default();
+        Ok(Site { repo, gitlab, clock, settings, selector, credential: None, configure, file: file.0, kept })
+    }
+
+    /// Takes over `.hotfix.toml` as it is on the production branch now.
+    pub(super) fn reconfigure(&mut self, file: Option<Vec<u8>>, label: &str) -> Result<()> {
+        if self.file != file {
+            self.settings = (self.configure)(file.as_deref(), label)?;
+            self.file = file;
+        }
+        Ok(())
+    }
+}
+
+impl Site<'_> {
+    /// What the remote said of its branches is old as soon as something is written.
+    pub(super) fn forget_refs(&mut self) {
+        self.kept.refs = None;
+    }
+
+    /// Writes the picked commits (or the placeholder) onto `onto`, and gives the tip. Touches no ref.
+    pub fn write_backport(&self, onto: &Sha, landed: &Landed, pick: &Pick) -> Result<Oid> {
+        act::write_backport(self, onto, landed, pick)
+    }
+}
+
+impl World for Site<'_> {
+    fn observe(&mut self, goal: &Goal, floor: &Floor) -> Result<Snapshot> {
+        observe::observe(self, goal, floor)
+    }
+
+    fn act(&mut self, step: &Step, consent: Option<&Consent>) -> Result<Acted> {
+        self.forget_refs();
+        act::act(self, step, consent)
+    }
+}
