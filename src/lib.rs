@@ -10,8 +10,11 @@
 //! - `ui` may use `hotfix::{snapshot, step, plan}`; nobody below `command` uses `ui`;
 //! - `sim` never uses the types of `gitlab`: one wrong struct would agree with itself.
 
+pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod config;
+pub mod context;
 pub mod error;
 pub mod git;
 pub mod gitlab;

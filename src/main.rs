@@ -1,3 +1,7 @@
 //! The binary: turns the outcome of a command into an exit code, and nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(git_hotfix::command::run(std::env::args_os()))
+}

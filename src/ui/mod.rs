@@ -6,13 +6,17 @@
 //! `command` uses it.
 
 pub mod age;
+pub mod checklist;
 pub mod clean;
+pub mod follow;
 mod layout;
 mod progress;
 mod prompt;
 mod redact;
 mod screen;
 mod signal;
+pub mod status;
+pub mod status_json;
 mod terminal;
 #[cfg(test)]
 mod testing;

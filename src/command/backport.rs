@@ -1,0 +1,297 @@
+//! `git hotfix backport`: bring what landed back to develop, or forecast how that will go.
+
+use serde_json::{Value, json};
+
+use super::{Exit, flow};
+use crate::cli::Named;
+use crate::context::Context;
+use crate::error::{Kind, Problem, Result};
+use crate::hotfix::drive::{Floor, World};
+use crate::hotfix::goal::Goal;
+use crate::hotfix::site::Site;
+use crate::hotfix::snapshot::{BranchContent, Fact, Lane, Pick, RequestState, Snapshot};
+use crate::ui::follow::Answers;
+use crate::ui::status_json;
+use crate::ui::{Block, Row, Style, Symbol, Text};
+
+/// Arguments of `backport`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Which hotfix.
+    #[command(flatten)]
+    pub named: Named,
+    /// The target branch; repeatable, `release/*` allowed (default: as configured, develop)
+    #[arg(long, value_name = "BRANCH")]
+    pub to: Vec<String>,
+    /// Only say how it will go, also before the merge; writes no ref
+    #[arg(short = 'n', long, conflicts_with_all = ["resume", "abort"])]
+    pub dry_run: bool,
+    /// Resolve a conflicting backport in a work tree of its own; run it again when resolved
+    #[arg(long = "continue", conflicts_with = "abort")]
+    pub resume: bool,
+    /// Leave off resolving: remove that work tree
+    #[arg(long)]
+    pub abort: bool,
+    /// Make the local branch only
+    #[arg(long, conflicts_with_all = ["resume", "abort"])]
+    pub no_push: bool,
+    /// Take the remote-tracking refs as they are
+    #[arg(long)]
+    pub no_fetch: bool,
+    /// The commit that landed, where GitLab does not tell
+    #[arg(long, value_name = "COMMIT")]
+    pub landed: Option<String>,
+    /// Add a Signed-off-by line
+    #[arg(short, long)]
+    pub signoff: bool,
+    /// For scripts: one JSON document, version 1
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a lane ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Clean,
+    Conflicts,
+    AlreadyThere,
+    Failed,
+}
+
+impl Verdict {
+    fn name(self) -> &'static str {
+        match self {
+            Verdict::Clean => "clean",
+            Verdict::Conflicts => "conflicts",
+            Verdict::AlreadyThere => "already-there",
+            Verdict::Failed => "failed",
+        }
+    }
+
+    fn of(lane: &Lane) -> Verdict {
+        let content = lane.remote.known().map(|branch| &branch.content);
+        match (&lane.pick, content, &lane.contained) {
+            (_, _, Fact::Known(_)) | (Fact::Known(Pick::AlreadyThere), _, _) => Verdict::AlreadyThere,
+            (_, Some(BranchContent::Recomputes | BranchContent::Resolved), _) => Verdict::Clean,
+            (_, Some(BranchContent::Placeholder), _) | (Fact::Known(Pick::Conflicts(_)), _, _) => {
+                Verdict::Conflicts
+            }
+            (Fact::Known(Pick::Clean { .. }), _, _) => Verdict::Clean,
+            _ => match lane.merge_request.known().map(|mr| &mr.state) {
+                Some(RequestState::Merged) => Verdict::AlreadyThere,
+                _ => Verdict::Failed,
+            },
+        }
+    }
+}
+
+/// A lane, and what was made for it here.
+struct Ended {
+    lane: Lane,
+    result: Verdict,
+    commit: Option<String>,
+    branch: Option<String>,
+}
+
+/// Runs it.
+pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
+    if args.resume {
+        return super::resume::run(ctx, &args);
+    }
+    if args.abort {
+        return super::resume::abort(ctx, &args);
+    }
+    let local = args.dry_run || args.no_push;
+    let options = flow::Options {
+        answers: Answers { again: "git hotfix backport".to_owned(), ..Answers::default() },
+        to: args.to.clone(),
+        landed: args.landed.clone(),
+        signoff: args.signoff,
+        no_fetch: args.no_fetch,
+        without_gitlab: local,
+        ..flow::Options::default()
+    };
+    let named = args.named.hotfix.as_deref();
+    let (s, ended, problem) = match local {
+        true => {
+            let mut site = flow::site(ctx, named, &options)?;
+            let s = site.observe(&Goal::Backport, &Floor::default())?;
+            let ended = if args.no_push { write_local(&site, &s)? } else { looked_at(&s) };
+            (s, ended, None)
+        }
+        false => {
+            let ran = flow::run(ctx, named, &Goal::Backport, options)?;
+            let problem = ran.problem();
+            let ended = looked_at(&ran.outcome.snapshot);
+            (ran.outcome.snapshot, ended, problem)
+        }
+    };
+    if ended.is_empty() {
+        return Err(problem.unwrap_or_else(|| {
+            Problem::new(Kind::Config, "there is no branch to backport to")
+                .hint("name one: git hotfix backport --to <branch>")
+        }));
+    }
+    let some_failed = ended.iter().any(|lane| lane.result == Verdict::Failed);
+    match args.json {
+        true => ctx.ui.json(&document(&s, &ended)),
+        false => ctx.ui.data(&view(&s, &ended)),
+    }
+    if let Some(problem) = problem {
+        // The lanes are told; what stopped one of them is told after them.
+        if !args.json {
+            ctx.ui.error(&problem);
+        }
+        return Ok(Exit::As(problem.kind));
+    }
+    let conflicting = ended.iter().any(|lane| lane.result == Verdict::Conflicts);
+    Ok(match (conflicting, some_failed) {
+        (true, _) => Exit::As(Kind::Hands),
+        (false, true) => Exit::As(Kind::Failed),
+        (false, false) => Exit::Done,
+    })
+}
+
+fn looked_at(s: &Snapshot) -> Vec<Ended> {
+    let lanes = s.lanes.iter().cloned();
+    lanes
+        .map(|lane| Ended {
+            result: Verdict::of(&lane),
+            commit: lane.remote.known().map(|branch| branch.tip.to_string()),
+            branch: lane.branch.clone(),
+            lane,
+        })
+        .collect()
+}
+
+/// `--no-push`: the local branch, created only; one that is there already with the same content is kept.
+fn write_local(site: &Site<'_>, s: &Snapshot) -> Result<Vec<Ended>> {
+    let repo = site.repo.ok_or_else(|| {
+        Problem::new(Kind::Usage, "--no-push needs a clone").hint("run it in one, without -R")
+    })?;
+    let mut ended = looked_at(s);
+    for lane in &mut ended {
+        let (Some(landed), Some(branch), Fact::Known(tip), Fact::Known(pick)) =
+            (s.landed.known(), &lane.branch, &lane.lane.tip, &lane.lane.pick)
+        else {
+            continue;
+        };
+        if matches!(pick, Pick::AlreadyThere | Pick::Failed(_)) || lane.lane.contained.known().is_some() {
+            continue;
+        }
+        let made = site.write_backport(tip, landed, pick)?;
+        let name = format!("refs/heads/{branch}");
+        let kept = match repo.ref_tip(&name)? {
+            None => {
+                repo.set_ref(&name, made, None, "git hotfix backport")?;
+                made
+            }
+            Some(there) => match same_content(repo, there, made)? {
+                true => there,
+                false => {
+                    return Err(Problem::new(
+                        Kind::Refused,
+                        format!("the local branch {branch} is there already, with other content"),
+                    )
+                    .hint(format!("look at it, then remove it: git branch -D {branch}")));
+                }
+            },
+        };
+        lane.commit = Some(kept.to_string());
+    }
+    Ok(ended)
+}
+
+/// Made twice, two commits differ in their committer's date only.
+fn same_content(repo: &crate::git::Repo, one: crate::git::Oid, other: crate::git::Oid) -> Result<bool> {
+    let (one, other) = (repo.commit(one)?, repo.commit(other)?);
+    Ok(one.tree == other.tree && one.parents.len() == other.parents.len() && one.message == other.message)
+}
+
+fn tree(lane: &Lane) -> Option<String> {
+    match &lane.pick {
+        Fact::Known(Pick::Clean { trees }) => trees.last().map(ToString::to_string),
+        _ => None,
+    }
+}
+
+fn document(s: &Snapshot, ended: &[Ended]) -> Value {
+    json!({
+        "version": 1,
+        "source": status_json::source(s, s.landed.known()),
+        "targets": ended.iter().map(|lane| json!({
+            "target": lane.lane.target,
+            "result": lane.result.name(),
+            "branch": lane.branch,
+            "commit": lane.commit,
+            "tree": tree(&lane.lane),
+            "conflicts": match &lane.lane.pick {
+                Fact::Known(Pick::Conflicts(paths)) => paths.iter().map(status_json::conflict).collect(),
+                _ => Vec::new(),
+            },
+            "merge_request": lane.lane.merge_request.known().map(|mr| json!({
+                "iid": mr.iid, "web_url": mr.web_url,
+            })),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn view(s: &Snapshot, ended: &[Ended]) -> Block {
+    let mut block = Block::new();
+    for lane in ended {
+        let symbol = match lane.result {
+            Verdict::Clean | Verdict::AlreadyThere => Symbol::Done,
+            Verdict::Conflicts => Symbol::Attention,
+            Verdict::Failed => Symbol::Failed,
+        };
+        let request = lane.lane.merge_request.known();
+        let mut detail = Text::from(match lane.result {
+            Verdict::Clean if s.landed.known().is_none() => "will be clean",
+            Verdict::Clean => "clean",
+            Verdict::AlreadyThere => "already there",
+            Verdict::Conflicts if s.landed.known().is_none() => "will conflict",
+            Verdict::Conflicts => "conflicts",
+            Verdict::Failed => "failed",
+        });
+        if let (Some(branch), Some(commit)) = (&lane.branch, &lane.commit) {
+            let short: String = commit.chars().take(8).collect();
+            detail = detail.plain(format!("  {branch} at {short}"));
+        }
+        match (&lane.lane.pick, &lane.lane.tip) {
+            (Fact::Known(Pick::Failed(why)), _) => detail = detail.plain(format!(": {why}")),
+            (_, Fact::Absent) => detail = detail.plain(": the remote has no such branch"),
+            (_, Fact::Unknown) => {
+                detail = detail.plain(": no such branch is known here; leave out --no-fetch")
+            }
+            _ => {}
+        }
+        if let Some(mr) = request {
+            detail = detail.plain(format!("  !{}", mr.iid));
+        }
+        block = block.row(Row::new(symbol, &lane.lane.target, detail));
+        if let Some(mr) = request {
+            block = block.hanging(Text::new().plain("      ").with(Style::Link, &mr.web_url), 6);
+        }
+        if let Fact::Known(Pick::Conflicts(paths)) = &lane.lane.pick {
+            for path in paths {
+                let touched = path.touched_by.first().map_or_else(Text::new, |commit| {
+                    Text::new().with(
+                        Style::Dim,
+                        format!("{} {} {}", commit.id.short(), commit.author, commit.subject),
+                    )
+                });
+                block = block.cells("      ", [Text::from(&path.path), Text::from(&path.kind), touched]);
+            }
+        }
+        if lane.result == Verdict::Conflicts && request.is_some() {
+            block = block.hanging(
+                Text::new().plain("      next: ").with(
+                    Style::Command,
+                    format!("git hotfix backport --continue !{}", request.map_or(0, |mr| mr.iid)),
+                ),
+                12,
+            );
+        }
+    }
+    block
+}

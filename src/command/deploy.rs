@@ -1,0 +1,68 @@
+//! `git hotfix deploy`: wait for the approvals, show what ships, play the job once, follow it.
+
+use std::time::Duration;
+
+use super::{Exit, flow};
+use crate::cli::Named;
+use crate::context::Context;
+use crate::error::{Kind, Result};
+use crate::hotfix::goal::Goal;
+use crate::ui::follow::Answers;
+
+/// How much of a job's log is shown.
+const TAIL: usize = 16 << 10;
+
+/// Arguments of `deploy`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Which hotfix.
+    #[command(flatten)]
+    pub named: Named,
+    /// After a failure or a rejection: a new job, approvals start over
+    #[arg(long)]
+    pub again: bool,
+    /// Show the end of the job's log
+    #[arg(long)]
+    pub log: bool,
+    /// Another hotfix (!<iid> or short commit) that may ship with it
+    #[arg(long, value_name = "HOTFIX")]
+    pub with: Vec<String>,
+    /// Give up waiting after so long (90s, 15m, 2h): exit 8
+    #[arg(long, value_name = "TIME", value_parser = flow::duration)]
+    pub timeout: Option<Duration>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Runs it.
+pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
+    let answers =
+        Answers { yes: args.yes, with: args.with, bell: true, again: "git hotfix deploy".to_owned() };
+    let options = flow::Options { answers, waits: true, timeout: args.timeout, ..flow::Options::default() };
+    let goal = Goal::Deploy { again: args.again };
+    let ran = flow::run(ctx, args.named.hotfix.as_deref(), &goal, options)?;
+    let problem = ran.problem();
+    let job = ran.outcome.snapshot.deployment.known().map(|deployment| deployment.job.clone());
+    let failed = problem.as_ref().is_some_and(|problem| problem.kind == Kind::Rejected);
+    if let (true, Some(job)) = (args.log || failed, job) {
+        log(ctx, job.id, &job.web_url)?;
+    }
+    match problem {
+        Some(problem) => Err(problem),
+        None => {
+            ran.show(ctx);
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// The end of a job's log; GitLab sends it whole each time, so only so much is kept.
+fn log(ctx: &Context, job: u64, web_url: &str) -> Result<()> {
+    let tail = ctx.gitlab_required()?.log(job, 0, TAIL)?;
+    if tail.skipped > 0 {
+        ctx.ui.say(format!("(the first {} are left out: {web_url})", crate::ui::age::size(tail.skipped)));
+    }
+    ctx.ui.relay(&crate::ui::clean::clean_bytes(&tail.bytes));
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! Runs one goal for a command: finds the hotfix that is meant, loops, and turns the end into words.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::usage_problem;
+use crate::context::Context;
+use crate::error::{Kind, Problem, Result};
+use crate::git::Head;
+use crate::hotfix::drive::{End, Outcome, Timing, drive};
+use crate::hotfix::goal::Goal;
+use crate::hotfix::rung::{Rung, Wait, Who};
+use crate::hotfix::site::{Selector, Settings, Site};
+use crate::hotfix::snapshot::{Policy, Role, Sha};
+use crate::ui::follow::{Answers, Follower};
+use crate::ui::status::{Moment, screen};
+
+/// How long something that may never come (a pipeline) is waited for.
+const GRACE: Duration = Duration::from_secs(180);
+
+/// How a goal is run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Options {
+    /// What the user said beforehand.
+    pub(super) answers: Answers,
+    /// Whether to wait for others.
+    pub(super) waits: bool,
+    /// Bounds the wait.
+    pub(super) timeout: Option<Duration>,
+    /// Backport targets instead of the configured ones.
+    pub(super) to: Vec<String>,
+    /// The landed commit, named by the user.
+    pub(super) landed: Option<String>,
+    /// Sign off backport commits.
+    pub(super) signoff: bool,
+    /// Ask neither GitLab nor the remote.
+    pub(super) offline: bool,
+    /// Leave the remote alone, but ask GitLab.
+    pub(super) no_fetch: bool,
+    /// Go on without a token, as far as git goes.
+    pub(super) without_gitlab: bool,
+}
+
+/// What came of it.
+pub(super) struct Ran {
+    pub(super) outcome: Outcome,
+    pub(super) now: Timestamp,
+    pub(super) named: String,
+}
+
+/// Runs a goal on the hotfix that is meant.
+pub(super) fn run(ctx: &Context, named: Option<&str>, goal: &Goal, options: Options) -> Result<Ran> {
+    let mut site = site(ctx, named, &options)?;
+    let config = ctx.first()?;
+    let timing = Timing {
+        poll: config.poll_min.value,
+        poll_max: config.poll_max.value,
+        settle: config.settle.value,
+        grace: GRACE,
+        timeout: options.timeout,
+        waits: options.waits,
+    };
+    let clock = ctx.clock.clone();
+    let started = clock.elapsed();
+    let mut answers = options.answers;
+    if answers.again.is_empty() {
+        answers.again = "git hotfix status".to_owned();
+    }
+    let outcome = {
+        let mut follower = Follower::new(&ctx.ui, answers, || clock.elapsed().saturating_sub(started));
+        drive(&mut site, goal, ctx.clock.as_ref(), timing, &mut follower)?
+    };
+    ctx.ui.in_flight().clear();
+    if let Some(gitlab) = site.gitlab {
+        ctx.ui.detail(format!("{} requests to {}", gitlab.requests(), gitlab.host()));
+    }
+    let now = site.gitlab.map_or_else(|| ctx.clock.now(), |gitlab| gitlab.server_now());
+    Ok(Ran { outcome, now, named: named.unwrap_or_default().to_owned() })
+}
+
+/// The run's view of the world.
+pub(super) fn site<'a>(ctx: &'a Context, named: Option<&str>, options: &Options) -> Result<Site<'a>> {
+    site_for(ctx, selector(ctx, named)?, options)
+}
+
+/// The same, for a hotfix that was found already.
+pub(super) fn site_for<'a>(ctx: &'a Context, selector: Selector, options: &Options) -> Result<Site<'a>> {
+    let repo = ctx.repo()?;
+    let gitlab = match (options.offline, options.without_gitlab) {
+        (true, _) => None,
+        // Where git suffices, a remote that is no GitLab is no obstacle.
+        (false, true) => ctx.gitlab().ok().flatten(),
+        (false, false) => Some(ctx.gitlab_required()?),
+    };
+    let landed = match &options.landed {
+        Some(text) => Some(commit(ctx, text)?),
+        None => None,
+    };
+    let (to, offline, no_fetch, signoff) =
+        (options.to.clone(), options.offline, options.no_fetch, options.signoff);
+    let configure = move |file: Option<&[u8]>, label: &str| -> Result<Settings> {
+        let config = ctx.with_file(file, label)?;
+        Ok(Settings {
+            policy: policy(&config),
+            targets: if to.is_empty() { config.targets.value.clone() } else { to.clone() },
+            migrations: Context::migrations(&config)?,
+            remote: config.remote.value.clone(),
+            offline,
+            no_fetch,
+            landed: landed.clone(),
+            signoff,
+            refs_good_for: config.poll_max.value,
+        })
+    };
+    let (file, label) = ctx.file_on_production()?;
+    Site::new(repo, gitlab, ctx.clock.as_ref(), Box::new(configure), (file, label), selector)
+}
+
+fn policy(config: &crate::config::Config) -> Policy {
+    let roles = config.approvals.value.iter();
+    Policy {
+        production_branch: config.production.value.clone(),
+        environment: config.environment.value.clone(),
+        deploy_jobs: config.deploy_jobs.value.clone(),
+        apps: config.apps.value.clone(),
+        roles: roles.map(|role| Role { name: role.name.clone(), rule: role.rule.clone() }).collect(),
+        migration_job: config.migrations_job.value.clone(),
+        backport_labels: config.backport_labels.value.clone(),
+        conflict_labels: config.conflict_labels.value.clone(),
+    }
+}
+
+/// A commit that the user named, whole.
+pub(super) fn commit(ctx: &Context, text: &str) -> Result<Sha> {
+    if let Some(sha) = Sha::parse(text) {
+        return Ok(sha);
+    }
+    let found = match ctx.repo()? {
+        Some(repo) => repo.resolve(text)?,
+        None => None,
+    };
+    found
+        .map(|oid| Sha::of_bytes(oid.as_bytes()))
+        .ok_or_else(|| usage_problem(format!("`{text}` names no commit"), "git log --oneline   shows some"))
+}
+
+/// Which hotfix is meant.
+fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
+    let first = ctx.first()?;
+    let Some(text) = named else { return current(ctx) };
+    if let Some(iid) = text.strip_prefix('!') {
+        return iid
+            .parse()
+            .map(Selector::Request)
+            .map_err(|_| usage_problem(format!("`{text}` is no merge request number"), "name it like !412"));
+    }
+    if text.contains("://") {
+        let address = ctx.address()?;
+        return address.merge_request_url(text).map(Selector::Request).ok_or_else(|| {
+            usage_problem(
+                format!("`{text}` is no merge request of {}", address.page("")),
+                "name the hotfix by branch, !<iid> or commit",
+            )
+        });
+    }
+    if let Some(repo) = ctx.repo()? {
+        // The production branch itself stands for its tip.
+        if *text == first.production.value
+            && let Some(oid) = repo.resolve(text)?
+        {
+            return Ok(Selector::Commit(Sha::of_bytes(oid.as_bytes())));
+        }
+        let names = [format!("refs/heads/{text}"), format!("refs/remotes/{}/{text}", first.remote.value)];
+        // A revision (`HEAD~1`) is no name.
+        let name_like = !text.contains(['~', '^', ':', '?', '*', '[', '\\', ' ', '@']);
+        for name in names.into_iter().filter(|_| name_like) {
+            if repo.ref_tip(&name)?.is_some() {
+                return Ok(Selector::Branch(text.to_owned()));
+            }
+        }
+        if let Some(oid) = repo.resolve(text)? {
+            return Ok(Selector::Commit(Sha::of_bytes(oid.as_bytes())));
+        }
+    }
+    Ok(Sha::parse(text).map_or_else(|| Selector::Branch(text.to_owned()), Selector::Commit))
+}
+
+fn current(ctx: &Context) -> Result<Selector> {
+    let first = ctx.first()?;
+    let hint = "name it: git hotfix status <branch | !iid | url | commit>   (in flight: git hotfix list)";
+    let Some(repo) = ctx.repo()? else {
+        return Err(usage_problem("with -R, say which hotfix is meant", hint));
+    };
+    match repo.head()? {
+        Head::Branch { name, .. } => {
+            let main = &first.production.value;
+            if name == *main || first.targets.value.contains(&name) {
+                return Err(usage_problem(format!("{name} is checked out, which is no hotfix"), hint)
+                    .hint("or begin one: git hotfix start <slug>"));
+            }
+            Ok(Selector::Branch(name))
+        }
+        Head::Detached(_) => Err(usage_problem("no branch is checked out (detached HEAD)", hint)),
+    }
+}
+
+impl Ran {
+    /// For views.
+    pub(super) fn moment<'a>(&'a self, zone: &'a jiff::tz::TimeZone) -> Moment<'a> {
+        Moment { now: self.now, zone, named: &self.named }
+    }
+
+    /// Shows the status screen as data.
+    pub(super) fn show(&self, ctx: &Context) {
+        let zone = ctx.zone();
+        ctx.ui.data(&screen(&self.outcome.snapshot, &self.outcome.plan, &self.moment(&zone)));
+    }
+
+    /// What the end means for the exit code, unless it is done.
+    pub(super) fn problem(&self) -> Option<Problem> {
+        problem(&self.outcome.end)
+    }
+}
+
+/// An end that is not the goal, as a problem.
+pub(super) fn problem(end: &End) -> Option<Problem> {
+    match end {
+        End::Done => None,
+        End::Blocked(blocks) => {
+            // The gravest first: rejected over there counts more than what needs hands here.
+            let (_, first) = blocks.iter().min_by_key(|(_, block)| block.kind.exit_code() != 7)?;
+            let mut problem = Problem::new(first.kind, first.what.clone());
+            for (_, other) in blocks.iter().filter(|(_, block)| block != first) {
+                problem = problem.because(format!("also: {}", other.what));
+            }
+            problem.hints = std::iter::once(first)
+                .chain(blocks.iter().map(|(_, b)| b).filter(|b| *b != first))
+                .flat_map(|b| b.hints.clone())
+                .collect();
+            Some(problem)
+        }
+        End::Pending(waits) => Some(
+            Problem::new(Kind::Pending, format!("still waiting for {}", waiting(waits)))
+                .hint("git hotfix wait   (or see: git hotfix status)"),
+        ),
+        End::Yours(step) => Some(
+            Problem::new(Kind::Refused, format!("next is: {}", step.words()))
+                .hint(format!("git hotfix {}", crate::hotfix::plan::command_for(step).join(" "))),
+        ),
+        End::Declined(step) => Some(
+            Problem::new(Kind::Refused, format!("not confirmed: {}", step.words()))
+                .hint("nothing was done; run the same command again when it is wanted"),
+        ),
+    }
+}
+
+fn waiting(waits: &[(Rung, Wait)]) -> String {
+    let each: Vec<String> = waits
+        .iter()
+        .map(|(_, wait)| match &wait.who {
+            Who::People(people) if !people.is_empty() => format!("{} ({})", wait.what, people.join(" or ")),
+            _ => wait.what.clone(),
+        })
+        .collect();
+    each.join("; ")
+}
+
+/// A duration as people type it: `90`, `90s`, `15m`, `2h`.
+pub(super) fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let (number, factor) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1),
+        Some(b'm') => (&text[..text.len() - 1], 60),
+        Some(b'h') => (&text[..text.len() - 1], 3600),
+        _ => (text, 1),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "say it like 90s, 15m or 2h".to_owned())
+}

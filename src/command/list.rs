@@ -1,0 +1,147 @@
+//! `git hotfix list`: hotfixes in flight, and landed ones whose backport is missing or open.
+
+use serde_json::{Value, json};
+
+use super::{Exit, flow};
+use crate::context::Context;
+use crate::error::{Kind, Result};
+use crate::gitlab::{MergeRequest, MergeRequestFilter, MergeRequestState};
+use crate::hotfix::drive::{Floor, World};
+use crate::hotfix::goal::Goal;
+use crate::hotfix::rung::{Check, Rung};
+use crate::hotfix::site::Selector;
+use crate::ui::{Block, Style, Text};
+
+/// How many merge requests are looked through.
+const MOST: usize = 50;
+
+/// Arguments of `list`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Only landed ones whose backport is missing or open (exit 3 where there are any)
+    #[arg(long)]
+    pub missing: bool,
+    /// For scripts: one JSON document, version 1
+    #[arg(long)]
+    pub json: bool,
+}
+
+struct Line {
+    iid: u64,
+    title: String,
+    branch: String,
+    by: String,
+    state: &'static str,
+    lanes: Vec<(String, String)>,
+}
+
+/// Runs it.
+pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
+    let gitlab = ctx.gitlab_required()?;
+    let options = flow::Options::default();
+    let mut site = flow::site_for(ctx, Selector::Request(0), &options)?;
+    let policy = site.settings.policy.clone();
+    let ask = |state: MergeRequestState| MergeRequestFilter {
+        target_branch: Some(policy.production_branch.clone()),
+        state: Some(state),
+        ..MergeRequestFilter::default()
+    };
+    let mut lines = Vec::new();
+    if !args.missing {
+        for mr in gitlab.merge_requests(&ask(MergeRequestState::Opened), MOST)? {
+            if is_hotfix(&mr, &site.settings.targets) {
+                lines.push(line(&mr, "open", Vec::new()));
+            }
+        }
+    }
+    for mr in gitlab.merge_requests(&ask(MergeRequestState::Merged), MOST)? {
+        if !is_hotfix(&mr, &site.settings.targets) {
+            continue;
+        }
+        site.selector = Selector::Request(mr.iid);
+        let s = site.observe(&Goal::Backport, &Floor::default())?;
+        let mut lanes = Vec::new();
+        for (index, lane) in s.lanes.iter().enumerate() {
+            let close = Rung::Close(index).check(&s, &Goal::Look);
+            let backport = Rung::Backport(index).check(&s, &Goal::Look);
+            let how = match (close, backport) {
+                (Check::Done(_), _) => continue,
+                (_, Check::Done(_)) if lane.merge_request.known().is_none() => continue,
+                (Check::Blocked(block), Check::Done(_)) => block.what,
+                (_, Check::Done(detail)) => detail,
+                (_, Check::Blocked(block)) => block.what,
+                (_, Check::Unknown(what)) => what,
+                _ => "missing".to_owned(),
+            };
+            lanes.push((lane.target.clone(), how));
+        }
+        if !lanes.is_empty() {
+            lines.push(line(&mr, "landed", lanes));
+        }
+    }
+    let missing = lines.iter().any(|line| !line.lanes.is_empty());
+    match args.json {
+        true => ctx.ui.json(&json!({
+            "version": 1,
+            "hotfixes": lines.iter().map(as_json).collect::<Vec<_>>(),
+        })),
+        false if lines.is_empty() => ctx.ui.say(match args.missing {
+            true => "no landed hotfix lacks its backport",
+            false => "no hotfix is in flight",
+        }),
+        false => ctx.ui.data(&view(&lines)),
+    }
+    Ok(if args.missing && missing { Exit::As(Kind::Hands) } else { Exit::Done })
+}
+
+/// A merge of develop or a release branch into main is the normal lane, no hotfix.
+fn is_hotfix(mr: &MergeRequest, targets: &[String]) -> bool {
+    let fits = |pattern: &String| match pattern.split_once('*') {
+        Some((prefix, suffix)) => mr.source_branch.starts_with(prefix) && mr.source_branch.ends_with(suffix),
+        None => mr.source_branch == *pattern,
+    };
+    !targets.iter().any(fits)
+}
+
+fn line(mr: &MergeRequest, state: &'static str, lanes: Vec<(String, String)>) -> Line {
+    Line {
+        iid: mr.iid,
+        title: mr.title.clone(),
+        branch: mr.source_branch.clone(),
+        by: mr.author.as_ref().map(|user| user.username.clone()).unwrap_or_default(),
+        state,
+        lanes,
+    }
+}
+
+fn as_json(line: &Line) -> Value {
+    json!({
+        "iid": line.iid,
+        "title": line.title,
+        "branch": line.branch,
+        "author": line.by,
+        "state": line.state,
+        "missing": line.lanes.iter().map(|(target, how)| json!({"target": target, "detail": how})).collect::<Vec<_>>(),
+    })
+}
+
+fn view(lines: &[Line]) -> Block {
+    let mut block = Block::new();
+    for line in lines {
+        block = block.cells(
+            "",
+            [
+                Text::new().with(Style::Strong, format!("!{}", line.iid)),
+                Text::from(line.state),
+                Text::from(&line.branch),
+                Text::from(&line.title),
+                Text::new().with(Style::Dim, &line.by),
+            ],
+        );
+        for (target, how) in &line.lanes {
+            block = block
+                .hanging(Text::new().plain("      ").with(Style::Warn, target).plain(format!(": {how}")), 6);
+        }
+    }
+    block
+}

@@ -1,0 +1,41 @@
+//! `git hotfix merge`: merge when the pipeline and the approvals allow it.
+
+use super::{Exit, flow};
+use crate::cli::Named;
+use crate::context::Context;
+use crate::error::Result;
+use crate::hotfix::goal::Goal;
+use crate::ui::follow::Answers;
+
+/// Arguments of `merge`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Which hotfix.
+    #[command(flatten)]
+    pub named: Named,
+    /// Let GitLab merge it as soon as it can, and do not wait
+    #[arg(long)]
+    pub auto: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Runs it.
+pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
+    let answers = Answers { yes: args.yes, again: "git hotfix merge".to_owned(), ..Answers::default() };
+    let options = flow::Options { answers, waits: !args.auto, ..flow::Options::default() };
+    let ran = flow::run(ctx, args.named.hotfix.as_deref(), &Goal::Merge { auto: args.auto }, options)?;
+    let auto_set = args.auto && ran.outcome.snapshot.merge_request.known().is_some_and(|mr| mr.auto_merge);
+    match ran.problem() {
+        Some(_) if auto_set => {
+            ctx.ui.say("GitLab merges it when it can; follow with `git hotfix wait merge`");
+            Ok(Exit::Done)
+        }
+        Some(problem) => Err(problem),
+        None => {
+            ran.show(ctx);
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The commands: one file each, with its arguments and its `run`. A command names its goal and renders
+//! what came of it.
+
+pub mod abort;
+pub mod approve;
+pub mod backport;
+
+pub mod deploy;
+mod flow;
+pub mod list;
+pub mod merge;
+pub mod migrate;
+pub mod open;
+mod resume;
+pub mod ship;
+pub mod start;
+pub mod status;
+pub mod verify;
+pub mod wait;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Env, env};
+use crate::context::Context;
+use crate::error::{Kind, Problem, Result};
+use crate::ui::{Level, Streams, Terminal, Ui, Wishes};
+
+/// How a command ended that did not fail: with exit 0, or with the code of a kind it has told already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Told already; only the exit code is left.
+    As(Kind),
+}
+
+/// Runs the program and gives its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let env = Env::take();
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&env, &error),
+    };
+    let json = wants_json(cli.command.as_ref());
+    let ui = Ui::new(terminal(&env, cli.globals.color.as_deref(), cli.globals.ascii), level(&cli));
+    let context = Context::new(ui, env, cli.globals);
+    let ended = context
+        .ui
+        // git children get a Ctrl-C by themselves; one that is sent to us alone leaves at most a
+        // create-only push to finish, which harms nothing.
+        .watch_signals(|_| {})
+        .and_then(|()| dispatch(&context, cli.command))
+        .and_then(|exit| context.ui.finish().map(|()| exit));
+    match ended {
+        Ok(Exit::Done) => 0,
+        Ok(Exit::As(kind)) => kind.exit_code(),
+        Err(problem) => {
+            match json {
+                true => context.ui.error_json(&problem),
+                false => context.ui.error(&problem),
+            }
+            problem.kind.exit_code()
+        }
+    }
+}
+
+fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
+    match command {
+        Some(Command::Start(args)) => start::run(context, args),
+        Some(Command::Open(args)) => open::run(context, args),
+        Some(Command::Status(args)) => status::run(context, args),
+        Some(Command::Wait(args)) => wait::run(context, args),
+        Some(Command::Merge(args)) => merge::run(context, args),
+        Some(Command::Approve(args)) => approve::run(context, args),
+        Some(Command::Deploy(args)) => deploy::run(context, args),
+        Some(Command::Migrate(args)) => migrate::run(context, args),
+        Some(Command::Backport(args)) => backport::run(context, args),
+        Some(Command::Ship(args)) => ship::run(context, args),
+        Some(Command::Verify(args)) => verify::run(context, args),
+        Some(Command::List(args)) => list::run(context, args),
+        Some(Command::Abort(args)) => abort::run(context, args),
+        None => status::bare(context),
+    }
+}
+
+fn wants_json(command: Option<&Command>) -> bool {
+    match command {
+        Some(Command::Status(args)) => args.json,
+        Some(Command::Backport(args)) => args.json,
+        Some(Command::List(args)) => args.json,
+        Some(Command::Verify(args)) => args.json,
+        _ => false,
+    }
+}
+
+fn level(cli: &Cli) -> Level {
+    match (cli.globals.quiet, cli.globals.verbose) {
+        (true, _) => Level::Quiet,
+        (_, true) => Level::Verbose,
+        _ => Level::Normal,
+    }
+}
+
+fn terminal(env: &Env, color: Option<&str>, ascii: bool) -> Terminal {
+    Terminal::decide(
+        Streams::of_process(),
+        Wishes {
+            color_flag: color,
+            color_hotfix: None,
+            color_ui: None,
+            ascii,
+            no_color: env.get(env::NO_COLOR),
+            clicolor_force: env.get(env::CLICOLOR_FORCE),
+            term: env.get(env::TERM),
+            columns: env.get(env::COLUMNS),
+            lc_all: env.get(env::LC_ALL),
+            lc_ctype: env.get(env::LC_CTYPE),
+            lang: env.get(env::LANG),
+            gitlab_ci: env.get(env::GITLAB_CI),
+        },
+    )
+}
+
+/// Help is data; a wrong command line is talk and exit 2.
+fn usage(env: &Env, error: &clap::Error) -> u8 {
+    let ui = Ui::new(terminal(env, None, false), Level::Normal);
+    let text = match ui.terminal().stdout_color {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
+    };
+    match error.use_stderr() {
+        true => {
+            ui.relay(&text);
+            Kind::Usage.exit_code()
+        }
+        false => {
+            ui.document(&text);
+            0
+        }
+    }
+}
+
+/// A usage problem with its mend.
+fn usage_problem(message: impl Into<String>, hint: impl Into<String>) -> Problem {
+    Problem::new(Kind::Usage, message).hint(hint)
+}

@@ -1,0 +1,230 @@
+//! `git hotfix backport --continue` and `--abort`: a conflict is finished by git's own cherry-pick, in a
+//! linked work tree beside the clone. Nothing is kept but that work tree.
+
+use std::path::{Path, PathBuf};
+
+use super::backport::Args;
+use super::{Exit, flow, usage_problem};
+use crate::context::Context;
+use crate::error::{Kind, Problem, Result};
+use crate::git::worktree::PickState;
+use crate::git::{Oid, Repo};
+use crate::hotfix::drive::{Floor, World};
+use crate::hotfix::goal::Goal;
+use crate::hotfix::site::{Selector, Site};
+use crate::hotfix::snapshot::{BranchContent, Fact, Lane, RequestState, Sha, Snapshot};
+use crate::hotfix::step::Acted;
+
+/// Prepares the work tree, or, run again when resolved, replaces the placeholder.
+pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
+    let repo = ctx.clone_here()?;
+    let (mut site, s, lane) = lane(ctx, args)?;
+    let landed = s.landed.known().ok_or_else(|| {
+        Problem::new(Kind::Refused, "nothing has landed yet, so there is no conflict to finish")
+            .hint("see how it will go: git hotfix backport --dry-run")
+    })?;
+    let dir = work_tree_dir(repo, &lane)?;
+    match lane.remote.known().map(|branch| &branch.content) {
+        Some(BranchContent::Recomputes | BranchContent::Resolved) => {
+            return settled(ctx, &mut site, repo, &lane, &dir);
+        }
+        Some(BranchContent::Foreign(why)) => {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("{} is a person's own work: {why}", lane.branch.clone().unwrap_or_default()),
+            )
+            .hint("review it in its merge request; nothing of it is overwritten: git hotfix status"));
+        }
+        Some(BranchContent::Placeholder) | None => {}
+    }
+    if lane.contained.known().is_some() {
+        ctx.ui.line(format!("{} holds it already", lane.target));
+        return Ok(Exit::Done);
+    }
+    let tip = oid(lane.tip.known(), &lane.target)?;
+    let source = site.source(&s, landed)?;
+    let existing = repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, &dir));
+    if !existing {
+        repo.add_worktree(&dir, tip, None)?;
+    }
+    let tree = Repo::discover(ctx.git()?, Some(&dir))?;
+    let head = tree.resolve("HEAD")?.unwrap_or(tip);
+    // The target may have moved since the pick was begun: it goes on where it stands.
+    let base = repo.merge_base(head, tip)?.unwrap_or(tip);
+    let mut state = tree.pick_state(base)?;
+    if state == PickState::NotStarted {
+        state = tree.start_pick(&source)?;
+    }
+    if state == PickState::Resolved {
+        state = tree.continue_pick(base)?;
+    }
+    match state {
+        PickState::Committed(commit) => finish(ctx, &mut site, repo, &lane, &dir, commit),
+        PickState::Unresolved(paths) => {
+            ctx.ui.line(format!("resolve these in {}", dir.display()));
+            for path in paths {
+                ctx.ui.line(format!("  {path}"));
+            }
+            ctx.ui.hint(&format!(
+                "cd {} ; edit, git add <path> (git mergetool works), then there or here: git hotfix backport --continue{}",
+                dir.display(),
+                name(&lane)
+            ));
+            Ok(Exit::As(Kind::Hands))
+        }
+        PickState::MarkersLeft(paths) => {
+            let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
+            Err(Problem::new(Kind::Hands, format!("conflict markers are left in {}", paths.join(", "))).hint(
+                format!(
+                    "edit them in {} and git add them, then: git hotfix backport --continue{}",
+                    dir.display(),
+                    name(&lane)
+                ),
+            ))
+        }
+        PickState::NotStarted | PickState::Resolved => {
+            Err(Problem::new(Kind::Failed, format!("the pick in {} did not begin", dir.display()))
+                .hint("remove that work tree and try again: git hotfix backport --abort"))
+        }
+    }
+}
+
+/// Removes the work tree; the placeholder and its merge request stay as they are.
+pub(super) fn abort(ctx: &Context, args: &Args) -> Result<Exit> {
+    let repo = ctx.clone_here()?;
+    let (_, _, lane) = lane(ctx, args)?;
+    let dir = work_tree_dir(repo, &lane)?;
+    if !repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, &dir)) {
+        ctx.ui.line("no backport is being resolved here");
+        return Ok(Exit::Done);
+    }
+    repo.remove_worktree(&dir)?;
+    ctx.ui.line(format!("removed {}; the merge request is as it was", dir.display()));
+    Ok(Exit::Done)
+}
+
+fn name(lane: &Lane) -> String {
+    lane.merge_request.known().map(|mr| format!(" !{}", mr.iid)).unwrap_or_default()
+}
+
+/// The one lane that is meant: by the backport's own merge request, by `--to`, or the only conflicting one.
+fn lane<'a>(ctx: &'a Context, args: &Args) -> Result<(Site<'a>, Snapshot, Lane)> {
+    let repo = ctx.clone_here()?;
+    let mut options =
+        flow::Options { to: args.to.clone(), landed: args.landed.clone(), ..flow::Options::default() };
+    let named = args.named.hotfix.as_deref();
+    let branch = match named.and_then(|text| text.strip_prefix('!')).and_then(|iid| iid.parse().ok()) {
+        Some(iid) => {
+            let mr = ctx.gitlab_required()?.merge_request(iid)?;
+            mr.source_branch.starts_with("backport/").then_some((mr.source_branch, mr.target_branch))
+        }
+        None => None,
+    };
+    let mut site = match branch {
+        Some((branch, target)) => {
+            options.to = vec![target];
+            let short = branch.rsplit('-').next().unwrap_or_default();
+            let commit = repo.resolve(short)?.ok_or_else(|| {
+                usage_problem(
+                    format!("{branch} names no commit that this clone has"),
+                    "git fetch, then run the same command again (or name the commit: --landed <sha>)",
+                )
+            })?;
+            flow::site_for(ctx, Selector::Commit(Sha::of_bytes(commit.as_bytes())), &options)?
+        }
+        None => flow::site(ctx, named, &options)?,
+    };
+    let s = site.observe(&Goal::Backport, &Floor::default())?;
+    let open = |lane: &&Lane| lane.contained.known().is_none();
+    let placeholder =
+        |lane: &&Lane| lane.remote.known().is_some_and(|branch| branch.content == BranchContent::Placeholder);
+    let mut lanes: Vec<&Lane> = s.lanes.iter().filter(placeholder).collect();
+    if lanes.is_empty() {
+        lanes = s.lanes.iter().filter(open).collect();
+    }
+    match lanes.as_slice() {
+        [only] => {
+            let only = (*only).clone();
+            Ok((site, s, only))
+        }
+        [] => Err(Problem::new(Kind::Refused, "no backport of this hotfix is left to resolve")
+            .hint("git hotfix verify")),
+        several => {
+            let names: Vec<&str> = several.iter().map(|lane| lane.target.as_str()).collect();
+            Err(usage_problem(
+                format!("several backports are open: {}", names.join(", ")),
+                format!("say which: git hotfix backport --continue --to {}", names[0]),
+            ))
+        }
+    }
+}
+
+/// Beside the clone, where people find it.
+fn work_tree_dir(repo: &Repo, lane: &Lane) -> Result<PathBuf> {
+    let top = repo.worktrees()?.into_iter().next().map(|tree| tree.dir);
+    let top = top.unwrap_or_else(|| repo.common_dir().to_owned());
+    let branch = lane.branch.clone().unwrap_or_default().replace('/', "-");
+    let own = top.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    top.parent().map(|parent| parent.join(format!("{own}-{branch}"))).ok_or_else(|| {
+        Problem::new(Kind::Refused, "there is no folder beside this clone for the work tree")
+            .hint("clone into a folder of its own, then: git hotfix backport --continue")
+    })
+}
+
+fn same_dir(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
+}
+
+fn oid(sha: Option<&Sha>, target: &str) -> Result<Oid> {
+    sha.and_then(|sha| Oid::from_hex(sha.as_str().as_bytes()).ok()).ok_or_else(|| {
+        Problem::new(Kind::Unreachable, format!("the tip of {target} is not known")).hint("git fetch")
+    })
+}
+
+/// Pushes the resolved pick over the placeholder; where that is denied, on top of it.
+fn finish(
+    ctx: &Context,
+    site: &mut Site<'_>,
+    repo: &Repo,
+    lane: &Lane,
+    dir: &Path,
+    commit: Oid,
+) -> Result<Exit> {
+    let branch = lane.branch.clone().unwrap_or_default();
+    let progress = ctx.ui.progress(&format!("pushing {branch}"));
+    let placeholder = lane.remote.known().map(|branch| &branch.tip);
+    let pushed = site.replace_placeholder(&branch, commit, placeholder)?;
+    progress.finish();
+    match pushed {
+        Acted::Changed(_) => {}
+        Acted::Stale(why) | Acted::Unclear(why) => {
+            return Err(Problem::new(Kind::Refused, format!("{branch} changed meanwhile: {why}")).hint(
+                format!("your resolution is kept; look, then: git hotfix backport --continue{}", name(lane)),
+            ));
+        }
+    }
+    settled(ctx, site, repo, lane, dir)
+}
+
+/// Mends labels, draft mark and description, and removes the work tree.
+fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &Path) -> Result<Exit> {
+    let s = site.observe(&Goal::Backport, &Floor::default())?;
+    let now = s.lanes.iter().find(|other| other.target == lane.target).unwrap_or(lane);
+    match &now.merge_request {
+        Fact::Known(request) if request.state == RequestState::Opened => {
+            site.mark_resolved(request, &s.policy)?;
+            ctx.ui.line(format!("!{} is resolved: draft mark and conflicts label are gone", request.iid));
+            ctx.ui.line(&request.web_url);
+        }
+        _ => {
+            let iid = site.open_resolved(&s, now)?;
+            ctx.ui.line(format!("opened !{iid} with the resolved backport to {}", lane.target));
+        }
+    }
+    if repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, dir)) {
+        repo.remove_worktree(dir)?;
+    }
+    ctx.ui.hint("have it reviewed and merged; then: git hotfix verify");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,67 @@
+//! `git hotfix ship`: everything in its order, from wherever it is, to the opened backport. Never approves.
+
+use std::time::Duration;
+
+use super::open::Request;
+use super::{Exit, flow};
+use crate::context::Context;
+use crate::error::{Kind, Result};
+use crate::hotfix::goal::Goal;
+use crate::hotfix::snapshot::{BranchContent, RequestState, Snapshot};
+use crate::ui::checklist::checklist;
+use crate::ui::follow::Answers;
+
+/// Arguments of `ship`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Branch, !<iid>, merge request URL or commit; the current branch when left out
+    #[arg(value_name = "HOTFIX")]
+    pub hotfix: Option<String>,
+    /// How the merge request is opened, where there is none yet.
+    #[command(flatten)]
+    pub request: Request,
+    /// Another hotfix (!<iid> or short commit) that may ship with it
+    #[arg(long, value_name = "HOTFIX")]
+    pub with: Vec<String>,
+    /// Backport to this branch instead of the configured ones
+    #[arg(long, value_name = "BRANCH")]
+    pub to: Vec<String>,
+    /// Give up waiting after so long (90s, 15m, 2h): exit 8
+    #[arg(long, value_name = "TIME", value_parser = flow::duration)]
+    pub timeout: Option<Duration>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Runs it.
+pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
+    let answers = Answers { yes: args.yes, with: args.with, bell: true, again: "git hotfix ship".to_owned() };
+    let options = flow::Options {
+        answers,
+        waits: true,
+        timeout: args.timeout,
+        to: args.to,
+        ..flow::Options::default()
+    };
+    let goal = Goal::Ship(args.request.options());
+    let ran = flow::run(ctx, args.hotfix.as_deref(), &goal, options)?;
+    if let Some(problem) = ran.problem() {
+        return Err(problem);
+    }
+    let s = &ran.outcome.snapshot;
+    ctx.ui.data(&checklist(s, &ran.outcome.plan));
+    ctx.ui.hint("what is left of the checklist, any time: git hotfix verify");
+    match conflicting(s) {
+        true => Ok(Exit::As(Kind::Hands)),
+        false => Ok(Exit::Done),
+    }
+}
+
+/// Whether a lane's open merge request still holds only a placeholder.
+pub(super) fn conflicting(s: &Snapshot) -> bool {
+    s.lanes.iter().any(|lane| {
+        let open = lane.merge_request.known().is_some_and(|mr| mr.state == RequestState::Opened);
+        open && lane.remote.known().is_some_and(|branch| branch.content == BranchContent::Placeholder)
+    })
+}

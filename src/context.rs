@@ -1,0 +1,228 @@
+//! What a command may use: the screen, the environment, the clock, and, opened on first use, the clone,
+//! the configuration and GitLab.
+//!
+//! Cheap to make: help, completion and offline views pay for nothing they do not use.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use jiff::tz::TimeZone;
+
+use crate::cli::Globals;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Env, FILE_NAME, File, Flags, Layers, env, find_token};
+use crate::error::{Kind, Problem, Result};
+use crate::git::remote::Credential;
+use crate::git::{Git, Repo};
+use crate::gitlab::{Address, Client};
+use crate::http::{Origin, Secret, Token};
+use crate::ui::Ui;
+
+/// Handed to every command.
+pub struct Context {
+    /// The screen.
+    pub ui: Ui,
+    /// The environment, taken once.
+    pub env: Env,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Options of every command.
+    pub globals: Globals,
+    repo: OnceCell<Option<Repo>>,
+    client: OnceCell<Option<Client>>,
+    first: OnceCell<Config>,
+}
+
+impl Context {
+    /// Makes one; reads nothing but what it is given.
+    pub fn new(ui: Ui, env: Env, globals: Globals) -> Self {
+        Context {
+            ui,
+            env,
+            clock: Arc::new(SystemClock::new()),
+            globals,
+            repo: OnceCell::new(),
+            client: OnceCell::new(),
+            first: OnceCell::new(),
+        }
+    }
+
+    /// The clone; none with `-R`.
+    pub fn repo(&self) -> Result<Option<&Repo>> {
+        if self.globals.repo.is_some() {
+            return Ok(None);
+        }
+        if self.repo.get().is_none() {
+            let repo = Repo::discover(self.git()?, self.globals.directory.as_deref())?;
+            let _ = self.repo.set(Some(repo));
+        }
+        Ok(self.repo.get().and_then(Option::as_ref))
+    }
+
+    /// The clone, for commands that do nothing without one.
+    pub fn clone_here(&self) -> Result<&Repo> {
+        self.repo()?.ok_or_else(|| {
+            Problem::new(Kind::Usage, "this command works on a clone, so -R does not go with it")
+                .hint("run it in a clone, without -R")
+        })
+    }
+
+    /// The git program.
+    pub fn git(&self) -> Result<Git> {
+        let start = match &self.globals.directory {
+            Some(directory) => directory.clone(),
+            None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        };
+        let path = self.env.get_os(env::PATH).unwrap_or_default();
+        Ok(Git::find(path, &start)?.with_prompts(self.ui.can_ask()))
+    }
+
+    /// The configuration without `.hotfix.toml`: enough to find the remote and the production branch.
+    pub fn first(&self) -> Result<&Config> {
+        if self.first.get().is_none() {
+            let config = self.resolve(None)?;
+            let _ = self.first.set(config);
+        }
+        self.first.get().ok_or_else(|| Problem::new(Kind::Failed, "the configuration could not be kept"))
+    }
+
+    /// The configuration with the given `.hotfix.toml`.
+    pub fn with_file(&self, bytes: Option<&[u8]>, label: &str) -> Result<Config> {
+        let file = bytes.map(|bytes| File::parse(bytes, label)).transpose()?;
+        self.resolve(file.as_ref())
+    }
+
+    fn resolve(&self, file: Option<&File>) -> Result<Config> {
+        let flags = Flags { host: self.globals.host.clone(), ..Flags::default() };
+        let repo = self.repo()?;
+        let entries = repo.map(Repo::config).transpose()?;
+        let git = |key: &str| -> Vec<String> {
+            entries
+                .map(|config| {
+                    config.all(key).filter_map(|entry| Some(entry.value.as_ref()?.to_string())).collect()
+                })
+                .unwrap_or_default()
+        };
+        Config::resolve(&Layers { flags: &flags, env: &self.env, git: &git, file })
+    }
+
+    /// `.hotfix.toml` as it stands on the production branch, and what to call it: from the last fetch, or
+    /// with `-R` from GitLab. The work tree's own copy counts for nothing: a branch could lower what is
+    /// asked of it.
+    pub fn file_on_production(&self) -> Result<(Option<Vec<u8>>, String)> {
+        let first = self.first()?;
+        let production = &first.production.value;
+        match self.repo()? {
+            Some(repo) => {
+                let tracking = format!("refs/remotes/{}/{production}", first.remote.value);
+                let bytes = match repo.ref_tip(&tracking)? {
+                    Some(tip) => repo.file_at(tip, FILE_NAME.into())?,
+                    None => None,
+                };
+                Ok((bytes, format!("{}/{production}:{FILE_NAME}", first.remote.value)))
+            }
+            None => {
+                let gitlab = self.gitlab_required()?;
+                Ok((gitlab.file(FILE_NAME, production)?, format!("{production}:{FILE_NAME}")))
+            }
+        }
+    }
+
+    /// Where the project is on GitLab.
+    pub fn address(&self) -> Result<Address> {
+        let first = self.first()?;
+        if let Some(project) = &self.globals.repo {
+            let base = match &first.url.value {
+                Some(url) => url.clone(),
+                None => crate::config::instance_url("gitlab.com").map_err(|why| {
+                    Problem::new(Kind::Config, why).hint("git hotfix --host <host> -R <project>")
+                })?,
+            };
+            return Ok(Address::new(&base, project)?);
+        }
+        let remote = &first.remote.value;
+        let url = self.clone_here()?.remote_url(remote)?.ok_or_else(|| {
+            Problem::new(Kind::Config, format!("there is no remote called {remote}")).hint(
+                "add it: git remote add origin <url>   (or name another: git config hotfix.remote <name>)",
+            )
+        })?;
+        Ok(Address::of_remote(&url, first.url.value.as_ref())?)
+    }
+
+    /// GitLab, where there is a token for it.
+    pub fn gitlab(&self) -> Result<Option<&Client>> {
+        if self.client.get().is_none() {
+            let client = self.connect()?;
+            let _ = self.client.set(client);
+        }
+        Ok(self.client.get().and_then(Option::as_ref))
+    }
+
+    /// GitLab, or how to get a token for it.
+    pub fn gitlab_required(&self) -> Result<&Client> {
+        if let Some(client) = self.gitlab()? {
+            return Ok(client);
+        }
+        let address = self.address()?;
+        let base = address.base().as_str().trim_end_matches('/').to_owned();
+        let mut problem = Problem::new(Kind::Config, format!("there is no token for {base}"));
+        if let Some(origin) = address.origin() {
+            for (source, why) in self.search(&origin)?.skipped {
+                problem = problem.because(format!("{source}: {why}"));
+            }
+        }
+        Err(problem.hint(format!(
+            "create one with the scopes api and write_repository at {base}/-/user_settings/personal_access_tokens"
+        ))
+        .hint(format!("then: export GIT_HOTFIX_URL={base} GIT_HOTFIX_TOKEN=<token>")))
+    }
+
+    fn connect(&self) -> Result<Option<Client>> {
+        let address = self.address()?;
+        let Some(origin) = address.origin() else { return Ok(None) };
+        let search = self.search(&origin)?;
+        let Some((secret, source)) = search.found else { return Ok(None) };
+        self.ui.hide(secret.expose());
+        self.ui.detail(format!("token from {source}"));
+        let token = Token::bearer(origin, secret);
+        let options = self.first()?.http_options();
+        Ok(Some(Client::new(&address, Some(token), options, self.clock.clone())?))
+    }
+
+    fn search(&self, origin: &Origin) -> Result<crate::config::Search> {
+        let ask = |origin: &Origin| self.ask_git(origin);
+        Ok(find_token(origin, &self.env, &ask))
+    }
+
+    /// `git credential fill`, without ever prompting: the user's helpers, or nothing.
+    fn ask_git(&self, origin: &Origin) -> std::result::Result<Option<Secret>, String> {
+        let git = self.git().map_err(|problem| problem.to_string())?.with_prompts(false);
+        let filled = Credential::fill(&git, self.repo.get().and_then(Option::as_ref), &origin.to_string());
+        Ok(filled.map_err(|error| error.to_string())?.and_then(|credential| Secret::new(&credential.secret)))
+    }
+
+    /// The user's time zone.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::system()
+    }
+
+    /// Which changed paths are migrations.
+    pub fn migrations(config: &Config) -> Result<GlobSet> {
+        let mut set = GlobSetBuilder::new();
+        for pattern in &config.migrations_paths.value {
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| {
+                Problem::new(Kind::Config, format!("migrations.paths: `{pattern}` is no path pattern"))
+                    .because(error.kind())
+                    .hint("write it like `db/migrate/**` in .hotfix.toml")
+            })?;
+            set.add(glob);
+        }
+        set.build().map_err(|error| {
+            Problem::new(Kind::Config, "migrations.paths cannot be used")
+                .because(error)
+                .hint("git hotfix doctor")
+        })
+    }
+}
