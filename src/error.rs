@@ -47,6 +47,23 @@ impl Kind {
         }
     }
 
+    /// The kind with this exit code; none for 0 and for codes we do not give.
+    pub fn of_exit_code(code: u8) -> Option<Kind> {
+        [
+            Kind::Failed,
+            Kind::Usage,
+            Kind::Hands,
+            Kind::Config,
+            Kind::Refused,
+            Kind::Unreachable,
+            Kind::Rejected,
+            Kind::Pending,
+            Kind::Interrupted,
+        ]
+        .into_iter()
+        .find(|kind| kind.exit_code() == code)
+    }
+
     /// The stable name used in `--json` errors.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,173 @@
+//! The sandbox of a rehearsal: a clone of the embedded GitLab's project, with an identity and credentials
+//! of its own, and no trace of the user's configuration.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::error::{Kind, Problem, Result};
+use crate::git::Git;
+use crate::sim::{Scenario, Server};
+
+/// Variables of the user's that a rehearsal must not see.
+const HIDDEN: [&str; 13] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GITLAB_TOKEN",
+    "GITLAB_HOST",
+    "GITLAB_CI",
+    "CI_SERVER_URL",
+    "XDG_CONFIG_HOME",
+    "GLAB_CONFIG_DIR",
+];
+
+/// The folder of one rehearsal; it stays, so that people can look around in it.
+pub(super) fn new_dir() -> Result<PathBuf> {
+    let made = tempfile::Builder::new().prefix("git-hotfix-demo-").tempdir();
+    Ok(made.map_err(|error| failed("make a folder for the sandbox", &error))?.keep())
+}
+
+/// A clone with everything around it.
+pub(super) struct Sandbox {
+    dir: PathBuf,
+    git: Git,
+    project: String,
+}
+
+impl Sandbox {
+    /// Clones the project for the developer.
+    pub(super) fn set_up(git: Git, dir: PathBuf, server: &Server) -> Result<Sandbox> {
+        let home = dir.join("home");
+        std::fs::create_dir_all(&home).map_err(|error| failed("make the sandbox", &error))?;
+        let global = home.join("gitconfig");
+        std::fs::write(&global, "[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n")
+            .map_err(|error| failed("write the sandbox's git configuration", &error))?;
+        let git = git
+            .with_env("HOME", &home)
+            .with_env("GIT_CONFIG_GLOBAL", &global)
+            .with_env("GIT_CONFIG_NOSYSTEM", "1")
+            .with_env("GIT_ASKPASS", "");
+        let project_url = server.project_url();
+        let base = server.url();
+        let project = project_url.trim_start_matches(&base).trim_matches('/').trim_end_matches(".git").to_owned();
+        let name = project.rsplit('/').next().unwrap_or("project").to_owned();
+        let clone = dir.join(&name);
+        let credentials = home.join("dev.credentials");
+        let with_user = base.replacen("://", &format!("://dev:{}@", server.token("dev")), 1);
+        std::fs::write(&credentials, format!("{with_user}\n"))
+            .map_err(|error| failed("write the sandbox's credentials", &error))?;
+        // In the clone's own configuration, so that commands typed from another terminal find it too.
+        let helper = format!("credential.{base}.helper=store --file='{}'", credentials.display());
+        git.call("clone")
+            .args(["--quiet", "-c", "user.name=Dev Eloper", "-c", "user.email=dev@shop.example"])
+            .args(["-c", &helper, "-c", &format!("hotfix.url={base}")])
+            .args(["--", &project_url])
+            .arg(&clone)
+            .ok()?;
+        Ok(Sandbox { dir, git, project })
+    }
+
+    /// The folder of everything.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The project's path.
+    pub(super) fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// The developer's clone.
+    pub(super) fn clone_dir(&self) -> PathBuf {
+        self.dir.join(self.project.rsplit('/').next().unwrap_or("project"))
+    }
+
+    /// Writes the fix into the clone.
+    pub(super) fn write_fix(&self, scenario: &Scenario) -> Result<Vec<String>> {
+        let mut files = Vec::new();
+        for (path, content) in scenario.fix() {
+            let file = self.clone_dir().join(path);
+            if let Some(parent) = file.parent() {
+                std::fs::create_dir_all(parent).map_err(|error| failed("write the fix", &error))?;
+            }
+            std::fs::write(&file, content).map_err(|error| failed("write the fix", &error))?;
+            files.push(path.to_owned());
+        }
+        Ok(files)
+    }
+
+    /// Commits everything in the clone.
+    pub(super) fn commit(&self, message: &str) -> Result<()> {
+        let clone = self.clone_dir();
+        self.git.call("add").arg("--all").cwd(&clone).ok()?;
+        self.git.call("commit").args(["--quiet", "-m", message]).cwd(&clone).ok()?;
+        Ok(())
+    }
+
+    /// Resolves the conflict as a developer would: the fix's side of each conflict, added.
+    pub(super) fn resolve(&self) -> Result<(String, Vec<String>)> {
+        let listing = self.git.call("worktree").args(["list", "--porcelain"]).cwd(&self.clone_dir()).ok()?;
+        let text = String::from_utf8_lossy(&listing).into_owned();
+        let tree = text.lines().filter_map(|line| line.strip_prefix("worktree ")).nth(1).map(PathBuf::from);
+        let Some(tree) = tree else {
+            return Err(Problem::new(Kind::Failed, "no work tree stands beside the clone")
+                .hint("this is a defect of git-hotfix: please report it"));
+        };
+        let names = self.git.call("diff").args(["--name-only", "--diff-filter=U"]).cwd(&tree).ok()?;
+        let paths: Vec<String> = String::from_utf8_lossy(&names).lines().map(str::to_owned).collect();
+        for path in &paths {
+            self.git.call("checkout").args(["--quiet", "--theirs", "--", path]).cwd(&tree).ok()?;
+            self.git.call("add").args(["--", path]).cwd(&tree).ok()?;
+        }
+        Ok((tree.display().to_string(), paths))
+    }
+
+    /// Puts in what is only known once the story runs: `{fix}`, `{other}`, `{backport}`.
+    pub(super) fn fill(&self, args: &[&str], server: &Server) -> Vec<String> {
+        let number = |branch: &str| {
+            server.with_world(|world| world.merge_request_from(branch)).map_or(0, |iid| iid)
+        };
+        args.iter()
+            .map(|arg| match *arg {
+                "{other}" => format!("!{}", number("hotfix/orders-csv")),
+                other => other.to_owned(),
+            })
+            .collect()
+    }
+
+    /// Runs this very program in the clone, as somebody, with its output on our own streams.
+    #[expect(clippy::disallowed_methods, reason = "a rehearsal runs the program itself, not git")]
+    pub(super) fn run(&self, who: &str, args: &[String], server: &Server) -> Result<u8> {
+        let program =
+            std::env::current_exe().map_err(|error| failed("find this program's own file", &error))?;
+        let mut command = std::process::Command::new(program);
+        for name in HIDDEN {
+            command.env_remove(name);
+        }
+        let home = self.dir.join("home");
+        let status = command
+            .args(args)
+            .current_dir(self.clone_dir())
+            .env("HOME", &home)
+            .env("GIT_CONFIG_GLOBAL", home.join("gitconfig"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_HOTFIX_URL", server.url())
+            .env("GIT_HOTFIX_TOKEN", server.token(who))
+            .env("GIT_HOTFIX_POLL_MIN", "40ms")
+            .env("GIT_HOTFIX_POLL_MAX", "150ms")
+            .stdin(Stdio::null())
+            .status()
+            .map_err(|error| failed("run this program", &error))?;
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    }
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Problem {
+    Problem::new(Kind::Failed, format!("could not {what}"))
+        .because(error)
+        .hint("free some room or name another folder: TMPDIR=<dir> git hotfix demo")
+}
