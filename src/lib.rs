@@ -20,4 +20,5 @@ pub mod git;
 pub mod gitlab;
 pub mod hotfix;
 pub mod http;
+pub mod sim;
 pub mod ui;

@@ -5,6 +5,7 @@ pub mod abort;
 pub mod approve;
 pub mod backport;
 
+pub mod demo;
 pub mod deploy;
 mod flow;
 pub mod list;
@@ -82,6 +83,7 @@ fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Verify(args)) => verify::run(context, args),
         Some(Command::List(args)) => list::run(context, args),
         Some(Command::Abort(args)) => abort::run(context, args),
+        Some(Command::Demo(args)) => demo::run(context, args),
         None => status::bare(context),
     }
 }
@@ -92,6 +94,7 @@ fn wants_json(command: Option<&Command>) -> bool {
         Some(Command::Backport(args)) => args.json,
         Some(Command::List(args)) => args.json,
         Some(Command::Verify(args)) => args.json,
+        Some(Command::Demo(args)) => args.json,
         _ => false,
     }
 }
