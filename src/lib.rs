@@ -13,3 +13,4 @@
 pub mod clock;
 pub mod error;
 pub mod hotfix;
+pub mod sim;

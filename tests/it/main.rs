@@ -1,5 +1,9 @@
 //! The one test binary: pure tests of the ladder, journeys of the real program, and the house rules.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says where")]
+
 mod architecture;
 mod ladder;
 mod ladder_tables;
+mod sim_journey;
+mod sim_lab;
