@@ -44,14 +44,26 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &goal, options)?;
     let problem = ran.problem();
     let job = ran.outcome.snapshot.deployment.known().map(|deployment| deployment.job.clone());
-    let failed = problem.as_ref().is_some_and(|problem| problem.kind == Kind::Rejected);
+    // A rejected deployment never ran: its log tells nothing.
+    let failed = problem.as_ref().is_some_and(|problem| problem.kind == Kind::Rejected)
+        && job.as_ref().is_some_and(|job| job.failure_reason.as_deref() != Some("deployment_rejected"));
     if let (true, Some(job)) = (args.log || failed, job) {
         log(ctx, job.id, &job.web_url)?;
     }
     match problem {
         Some(problem) => Err(problem),
         None => {
-            ran.show(ctx);
+            let s = &ran.outcome.snapshot;
+            if let (Some(landed), Some(production)) = (s.landed.known(), s.production.known()) {
+                ctx.ui.line(format!(
+                    "{} is live on {} (production runs {})",
+                    landed.commit.short(),
+                    s.policy.apps.join(", "),
+                    production.commit.short()
+                ));
+            }
+            ctx.ui.hint("look at it in production, then: git hotfix verify --confirm <what you saw>");
+            ctx.ui.hint("and bring it back: git hotfix backport");
             Ok(Exit::Done)
         }
     }
@@ -63,6 +75,6 @@ fn log(ctx: &Context, job: u64, web_url: &str) -> Result<()> {
     if tail.skipped > 0 {
         ctx.ui.say(format!("(the first {} are left out: {web_url})", crate::ui::age::size(tail.skipped)));
     }
-    ctx.ui.relay(&crate::ui::clean::clean_bytes(&tail.bytes));
+    ctx.ui.relay(&crate::ui::clean::clean_log(&tail.bytes));
     Ok(())
 }

@@ -211,10 +211,15 @@ impl Ran {
         Moment { now: self.now, zone, named: &self.named }
     }
 
-    /// Shows the status screen as data.
+    /// Shows the status screen as data: of everything, whatever the goal was.
     pub(super) fn show(&self, ctx: &Context) {
         let zone = ctx.zone();
-        ctx.ui.data(&screen(&self.outcome.snapshot, &self.outcome.plan, &self.moment(&zone)));
+        ctx.ui.data(&screen(&self.outcome.snapshot, &self.whole_plan(), &self.moment(&zone)));
+    }
+
+    /// What the last look means for the whole flow.
+    pub(super) fn whole_plan(&self) -> crate::hotfix::plan::Plan {
+        crate::hotfix::plan::plan(&self.outcome.snapshot, &Goal::Look)
     }
 
     /// What the end means for the exit code, unless it is done.

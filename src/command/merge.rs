@@ -34,7 +34,12 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         }
         Some(problem) => Err(problem),
         None => {
-            ran.show(ctx);
+            let s = &ran.outcome.snapshot;
+            if let (Some(mr), Some(landed)) = (s.merge_request.known(), s.landed.known()) {
+                let main = &s.policy.production_branch;
+                ctx.ui.line(format!("!{} is on {main} as {}", mr.iid, landed.commit.short()));
+            }
+            ctx.ui.hint("it is not in production yet; next: git hotfix deploy   (or all that is left: git hotfix ship)");
             Ok(Exit::Done)
         }
     }

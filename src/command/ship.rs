@@ -50,7 +50,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         return Err(problem);
     }
     let s = &ran.outcome.snapshot;
-    ctx.ui.data(&checklist(s, &ran.outcome.plan));
+    ctx.ui.data(&checklist(s, &ran.whole_plan()));
     ctx.ui.hint("what is left of the checklist, any time: git hotfix verify");
     match conflicting(s) {
         true => Ok(Exit::As(Kind::Hands)),

@@ -54,11 +54,11 @@ impl Repo {
 
     /// Makes a linked work tree in `dir` with `at` checked out, on a new `branch` or on none.
     pub fn add_worktree(&self, dir: &Path, at: Oid, branch: Option<&str>) -> Result<(), GitError> {
-        let mut call = self.call("worktree").with_committer().args(["add", "--quiet", "--no-track"]);
+        let mut call = self.call("worktree").with_committer().args(["add", "--quiet"]);
         call = match branch {
             Some(branch) => {
                 check_name(&format!("refs/heads/{branch}"))?;
-                call.args(["-b", branch])
+                call.args(["--no-track", "-b", branch])
             }
             None => call.arg("--detach"),
         };

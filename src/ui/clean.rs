@@ -46,6 +46,22 @@ pub fn clean_bytes(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(clean(&whole).into_owned())
 }
 
+/// A job's log: colours and section markers are the runner's own decoration and go; the rest is cleaned.
+pub fn clean_log(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let plain = console::strip_ansi_codes(&text);
+    let mut lines = Vec::new();
+    for line in plain.split('\n') {
+        // `section_start:<time>:<name>\r` stands before the line it opens.
+        let line = match line.rsplit_once('\r') {
+            Some((before, after)) if before.starts_with("section_") => after,
+            _ => line,
+        };
+        lines.push(clean(line).into_owned());
+    }
+    lines.join("\n")
+}
+
 /// Takes the force from section markers that somebody forged for GitLab's job log viewer.
 pub fn clean_ci(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);

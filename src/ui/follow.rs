@@ -104,7 +104,10 @@ impl Listener for Follower<'_> {
             Event::Observed(_, plan) => self.reached(plan),
             Event::Acting(step) => {
                 self.ui.in_flight().set(step.words(), self.answers.again.clone());
-                self.show(&step.words());
+                // Elsewhere the line that says it is done is enough.
+                if self.ui.terminal().stderr_tty {
+                    self.show(&step.words());
+                }
             }
             Event::Changed(step, written) => {
                 self.note(Text::new().symbol(Symbol::Done).plain(format!(" {}", step.done_words(written))));

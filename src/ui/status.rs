@@ -28,10 +28,7 @@ pub fn screen(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
     for row in rungs(s, plan, moment) {
         block = block.then(row);
     }
-    let facts = facts(s, plan);
-    if !facts.is_empty() {
-        block = block.blank().then(facts);
-    }
+    block = block.blank().then(facts(s, plan));
     block.then(next(s, plan, moment))
 }
 
@@ -251,7 +248,10 @@ fn note(s: &Snapshot, standing: &Standing, moment: &Moment<'_>) -> Option<String
 fn facts(s: &Snapshot, plan: &Plan) -> Block {
     let mut block = Block::new();
     let deployed = plan.state(Rung::Deploy) == Some(State::Done);
-    if let (Some(production), Some(ships), false) = (s.production.known(), s.ships.known(), deployed) {
+    let ahead = [Rung::Approve, Rung::Deploy]
+        .iter()
+        .any(|rung| matches!(plan.state(*rung), Some(State::Waiting | State::Active)));
+    if let (Some(production), Some(ships), true) = (s.production.known(), s.ships.known(), ahead) {
         let others: Vec<String> =
             ships.iter().filter(|shipment| !shipment.own).map(|shipment| shipment.name()).collect();
         let own = s.merge_request.known().map_or("this hotfix".to_owned(), |mr| format!("!{}", mr.iid));

@@ -12,3 +12,5 @@ mod git_differential;
 mod git_lab;
 mod ladder;
 mod ladder_tables;
+mod sim_journey;
+mod sim_lab;

@@ -42,7 +42,11 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             let code = story::of(scenario.name).map_or(0, |story| story.ends_with);
             block = block.cells(
                 "",
-                [Text::new().with(Style::Strong, scenario.name), Text::from(code.to_string()), Text::from(scenario.about)],
+                [
+                    Text::new().with(Style::Strong, scenario.name),
+                    Text::from(code.to_string()),
+                    Text::from(scenario.about),
+                ],
             );
         }
         ctx.ui.data(&block);
@@ -78,7 +82,10 @@ fn tell(
 ) -> Result<Exit> {
     let started = ctx.clock.elapsed();
     ctx.ui.line(Text::new().with(Style::Strong, format!("{}: {}", scenario.name, scenario.about)));
-    ctx.ui.line(format!("an embedded GitLab at {}, project shop/web; nothing leaves this machine", server.url()));
+    ctx.ui.line(format!(
+        "an embedded GitLab at {}, project shop/web; nothing leaves this machine",
+        server.url()
+    ));
     ctx.ui.line(format!("sandbox: {}", sandbox.dir().display()));
     if story.colleagues {
         server.with_world(|world| world.expect(scenario.events.clone()));
@@ -91,7 +98,11 @@ fn tell(
             Act::Fix => {
                 let files = sandbox.write_fix(scenario)?;
                 ctx.ui.line(Text::new().with(Style::Dim, format!("# the fix, in {}", files.join(", "))));
-                show(ctx, "dev", &format!("git commit -am \"{}\"", scenario.message.lines().next().unwrap_or_default()));
+                show(
+                    ctx,
+                    "dev",
+                    &format!("git commit -am \"{}\"", scenario.message.lines().next().unwrap_or_default()),
+                );
                 sandbox.commit(scenario.message)?;
             }
             Act::Resolve => {

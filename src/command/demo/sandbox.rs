@@ -53,7 +53,8 @@ impl Sandbox {
             .with_env("GIT_ASKPASS", "");
         let project_url = server.project_url();
         let base = server.url();
-        let project = project_url.trim_start_matches(&base).trim_matches('/').trim_end_matches(".git").to_owned();
+        let project =
+            project_url.trim_start_matches(&base).trim_matches('/').trim_end_matches(".git").to_owned();
         let name = project.rsplit('/').next().unwrap_or("project").to_owned();
         let clone = dir.join(&name);
         let credentials = home.join("dev.credentials");
@@ -128,9 +129,8 @@ impl Sandbox {
 
     /// Puts in what is only known once the story runs: `{fix}`, `{other}`, `{backport}`.
     pub(super) fn fill(&self, args: &[&str], server: &Server) -> Vec<String> {
-        let number = |branch: &str| {
-            server.with_world(|world| world.merge_request_from(branch)).map_or(0, |iid| iid)
-        };
+        let number =
+            |branch: &str| server.with_world(|world| world.merge_request_from(branch)).map_or(0, |iid| iid);
         args.iter()
             .map(|arg| match *arg {
                 "{other}" => format!("!{}", number("hotfix/orders-csv")),

@@ -52,11 +52,8 @@ pub(super) fn of(name: &str) -> Option<Story> {
         "migrations-failing" => &["start", "session-index"],
         _ => &["start", "login-500"],
     };
-    let mut acts = vec![
-        Act::Say("3 a.m.: production is broken. Cut a hotfix from main."),
-        dev(slug, 0),
-        Act::Fix,
-    ];
+    let mut acts =
+        vec![Act::Say("3 a.m.: production is broken. Cut a hotfix from main."), dev(slug, 0), Act::Fix];
     let ship: &[&str] = &["ship", "--yes"];
     let verify: &[&str] = &["verify"];
     match name {
@@ -101,6 +98,7 @@ pub(super) fn of(name: &str) -> Option<Story> {
         "rolled-back" => acts.extend([
             dev(ship, 0),
             Act::Say("mia sees errors and rolls production back"),
+            dev(&["status"], 0),
             dev(&["status"], 0),
             dev(&["status"], 0),
             dev(&["deploy", "--yes"], 5),

@@ -24,9 +24,6 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
                 ),
             }
         }
-        (Fact::Absent, _) => Check::wait(
-            Who::People(Vec::new()),
-            "somebody to see the fix in production: git hotfix verify --confirm <text>",
-        ),
+        (Fact::Absent, _) => Check::wait(Who::People(Vec::new()), "somebody to see the fix in production"),
     }
 }

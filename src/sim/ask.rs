@@ -1,0 +1,17 @@
+//! Questions that stories ask of the world.
+
+use super::world::{State, Status, World};
+
+impl World {
+    /// Failed jobs that nobody has run again, oldest first.
+    pub fn failed_jobs(&self) -> Vec<u64> {
+        let failed = self.jobs.iter().filter(|job| job.status == Status::Failed && !job.retried);
+        failed.map(|job| job.id).collect()
+    }
+
+    /// Open merge requests to branches other than the production branch.
+    pub fn open_backports(&self) -> Vec<u64> {
+        let open = self.merge_requests.iter().filter(|found| found.state == State::Opened);
+        open.filter(|found| found.target != self.setup.production).map(|found| found.iid).collect()
+    }
+}

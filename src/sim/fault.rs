@@ -1,0 +1,198 @@
+//! Faults as data: at which exchange, what goes wrong, and whether the world moved before it did.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::respond::Answer;
+
+/// What goes wrong with one exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// The connection is reset without an answer.
+    Reset,
+    /// No answer ever comes; the client has to give up.
+    Hang,
+    /// The answer comes this much later.
+    Slow(Duration),
+    /// The answer breaks off in its middle.
+    Truncated,
+    /// 429 of the application limiter: JSON, `Retry-After` with this many seconds.
+    TooManyJson(u64),
+    /// 429 of Rack::Attack: plain text, `Retry-After` and `RateLimit-*`.
+    TooManyText(u64),
+    /// This status, with the body that GitLab or its proxy has for it (502 is HTML).
+    Status(u16),
+    /// A 200 with a sign-in page in HTML.
+    SignInPage,
+    /// A 200 with this JSON text instead of the answer's.
+    Body(&'static str),
+    /// A redirect to this address.
+    Redirect(String),
+    /// The answer of the world before the last write.
+    Stale,
+}
+
+/// A fault, and whether the request takes effect all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What the client sees.
+    pub what: What,
+    /// Whether the world moved as if nothing were wrong.
+    pub applied: bool,
+}
+
+impl Fault {
+    /// A fault that keeps the request from taking effect.
+    pub fn before(what: What) -> Fault {
+        Fault { what, applied: false }
+    }
+
+    /// A fault that loses the answer of a request that took effect.
+    pub fn after(what: What) -> Fault {
+        Fault { what, applied: true }
+    }
+
+    /// Every fault, each with and without effect where both make sense.
+    pub fn all() -> Vec<Fault> {
+        let either = [
+            What::Reset,
+            What::Hang,
+            What::Truncated,
+            What::Status(500),
+            What::Status(502),
+            What::Status(503),
+            What::Status(504),
+            What::SignInPage,
+            What::Body("[]"),
+            What::Body("null"),
+            What::Body("{\"id\":"),
+            What::Redirect("http://evil.invalid/api/v4/user".to_owned()),
+        ];
+        let refusals = [
+            What::TooManyJson(0),
+            What::TooManyText(0),
+            What::Status(401),
+            What::Status(403),
+            What::Status(404),
+        ];
+        let late = [What::Slow(Duration::from_millis(20)), What::Stale];
+        let both = either.into_iter().flat_map(|what| [Fault::before(what.clone()), Fault::after(what)]);
+        both.chain(refusals.map(Fault::before)).chain(late.map(Fault::after)).collect()
+    }
+}
+
+/// Which exchange a fault strikes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// The n-th one (from 1) after the plan was injected, API or git.
+    Nth(u64),
+    /// The next one with this method whose path ends so, query aside.
+    Next(&'static str, &'static str),
+}
+
+/// One fault of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultPlan {
+    /// When.
+    pub at: At,
+    /// What.
+    pub fault: Fault,
+}
+
+impl FaultPlan {
+    /// Strikes the n-th exchange from now, counted from 1.
+    pub fn nth(n: u64, fault: Fault) -> FaultPlan {
+        FaultPlan { at: At::Nth(n), fault }
+    }
+
+    /// Strikes the next exchange with this method and path ending.
+    pub fn next(method: &'static str, path_end: &'static str, fault: Fault) -> FaultPlan {
+        FaultPlan { at: At::Next(method, path_end), fault }
+    }
+}
+
+/// The plans of a server and how many exchanges they have seen.
+#[derive(Debug, Default)]
+pub(super) struct Plans {
+    waiting: Vec<FaultPlan>,
+    triggered: u64,
+}
+
+impl Plans {
+    pub(super) fn add(&mut self, plan: FaultPlan) {
+        self.waiting.push(plan);
+    }
+
+    /// How many faults have struck.
+    pub(super) fn triggered(&self) -> u64 {
+        self.triggered
+    }
+
+    /// Whether a fault to come needs the world before a write.
+    pub(super) fn wants_snapshot(&self) -> bool {
+        self.waiting.iter().any(|plan| plan.fault.what == What::Stale)
+    }
+
+    /// Counts an exchange and takes the fault that strikes it.
+    pub(super) fn strike(&mut self, method: &str, path: &str) -> Option<Fault> {
+        let mut struck = None;
+        for (at, plan) in self.waiting.iter_mut().enumerate() {
+            let hit = match &mut plan.at {
+                At::Nth(left) => {
+                    *left = left.saturating_sub(1);
+                    *left == 0
+                }
+                At::Next(wanted, end) => *wanted == method && path.ends_with(*end),
+            };
+            if hit && struck.is_none() {
+                struck = Some(at);
+            }
+        }
+        self.triggered += u64::from(struck.is_some());
+        struck.map(|at| self.waiting.remove(at).fault)
+    }
+}
+
+/// The answer that a fault puts in place of the real one; `None` where it is no answer.
+pub(super) fn answer(what: &What) -> Option<Answer> {
+    let limits = |answer: Answer, wait: u64| {
+        answer
+            .with("retry-after", wait.to_string())
+            .with("ratelimit-limit", "600")
+            .with("ratelimit-name", "throttle_authenticated_api")
+            .with("ratelimit-observed", "601")
+            .with("ratelimit-remaining", "0")
+    };
+    Some(match what {
+        What::TooManyJson(wait) => {
+            let text = "This endpoint has been requested too many times. Try again later.";
+            Answer::message(429, json!({ "error": text })).with("retry-after", wait.to_string())
+        }
+        What::TooManyText(wait) => limits(Answer::text(429, "Retry later\n"), *wait),
+        What::Status(status @ (502 | 504)) => {
+            let name = if *status == 502 { "Bad Gateway" } else { "Gateway Timeout" };
+            let page = format!("<html><head><title>{status} {name}</title></head><body>{name}</body></html>");
+            Answer::html(*status, &page)
+        }
+        What::Status(503) => Answer::message(503, "Service Unavailable").with("retry-after", "0"),
+        What::Status(status) => {
+            let name = match status {
+                401 => "Unauthorized",
+                403 => "Forbidden",
+                404 => "Not found",
+                500 => "Internal Server Error",
+                _ => "Error",
+            };
+            Answer::message(*status, format!("{status} {name}"))
+        }
+        What::SignInPage => Answer::html(200, "<!DOCTYPE html><html><body>Sign in</body></html>"),
+        What::Body(text) => Answer {
+            status: 200,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: text.as_bytes().to_vec(),
+        },
+        What::Redirect(to) => Answer::text(302, "").with("location", to.clone()),
+        What::Reset | What::Hang | What::Slow(_) | What::Truncated | What::Stale => return None,
+    })
+}

@@ -1,0 +1,133 @@
+//! The embedded GitLab: one stateful server on loopback, for `demo`, for tests and to rehearse.
+//!
+//! Real HTTP, and real git over smart HTTP on a real bare repository. It behaves as GitLab 18.9
+//! does, traps included: approvals before play, play that retries a finished job, merge status and
+//! pipelines that lag, all the shapes of errors. What it does not know it answers with 501.
+//!
+//! It shares no types with the client it is there to test: one wrong struct would agree with itself.
+
+mod advance;
+mod approvals;
+mod ask;
+mod auth;
+mod backport;
+mod branches;
+mod call;
+mod colleague;
+mod commits;
+mod deployments;
+mod fault;
+mod founding;
+mod git_http;
+mod jobs;
+mod labels;
+mod merge;
+mod merge_requests;
+mod notes;
+mod pipelines;
+mod present;
+mod projects;
+mod repository;
+mod respond;
+mod route;
+mod scenario;
+mod serve;
+mod setup;
+mod story;
+mod users;
+mod world;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+
+use crate::error::{Kind, Problem, Result};
+
+pub use fault::{At, Fault, FaultPlan, What};
+pub use respond::Answer;
+pub use scenario::{Deed, Event, Scenario, When};
+pub use serve::Exchange;
+pub use setup::{Body, JobSpec, Lag, MergeMethod, Protection, Rule, Seed, Setup, Squash, Start, Who};
+pub use world::{Token, World};
+
+use serve::Shared;
+
+/// A running embedded GitLab. Dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Server {
+    /// Serves a world on loopback, on threads of its own.
+    pub fn start(mut world: World) -> Result<Server> {
+        let broken = |error: std::io::Error| {
+            Problem::new(Kind::Failed, "could not start the embedded GitLab")
+                .because(error)
+                .hint("choose another port, or none: a free one is taken then")
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, world.setup.port)).map_err(broken)?;
+        listener.set_nonblocking(true).map_err(broken)?;
+        world.origin = format!("http://{}", listener.local_addr().map_err(broken)?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sim")
+            .enable_all()
+            .build()
+            .map_err(broken)?;
+        let shared = Arc::new(Shared::new(world));
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(broken)?
+        };
+        runtime.spawn(serve::accept(listener, Arc::clone(&shared)));
+        Ok(Server { shared, runtime: Some(runtime) })
+    }
+
+    /// The instance's address, with its relative root and without a slash at the end.
+    pub fn url(&self) -> String {
+        self.with_world(|world| world.base())
+    }
+
+    /// The address to clone from, without credentials.
+    pub fn project_url(&self) -> String {
+        self.with_world(|world| format!("{}.git", world.project_web()))
+    }
+
+    /// Somebody's token with scope `api`; empty for nobody we know.
+    pub fn token(&self, user: &str) -> String {
+        self.with_world(|world| world.first_token(user).map(|token| token.secret.clone()).unwrap_or_default())
+    }
+
+    /// Looks at or changes the world, between requests.
+    pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self.shared.world();
+        let result = act(&mut world);
+        world.settle();
+        result
+    }
+
+    /// Every exchange so far, in order, without secrets.
+    pub fn requests(&self) -> Vec<Exchange> {
+        self.shared.trace()
+    }
+
+    /// Makes something go wrong.
+    pub fn inject(&self, plan: FaultPlan) {
+        self.shared.plans().add(plan);
+    }
+
+    /// How many of the injected faults have struck.
+    pub fn faults_triggered(&self) -> u64 {
+        self.shared.plans().triggered()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Hanging exchanges end with their connections; nobody waits for them.
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! The wire: connections, requests read whole, faults, and the trace.
+//!
+//! Handlers run on blocking threads to their end, whether or not the client is still there.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::auth::Credentials;
+use super::call::{self, Call};
+use super::fault::{self, Fault, Plans, What};
+use super::git_http::{self, GitCall};
+use super::respond::Answer;
+use super::route;
+use super::world::World;
+
+/// One exchange, as tests count them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The HTTP method.
+    pub method: String,
+    /// Raw path and query.
+    pub path: String,
+    /// What was answered, 0 for no answer.
+    pub status: u16,
+    /// Who asked, by username; empty for nobody.
+    pub user: String,
+    /// The fault that struck it.
+    pub fault: Option<Fault>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    world: Mutex<World>,
+    /// The world before the last write, kept while a fault may ask for it.
+    before: Mutex<Option<World>>,
+    plans: Mutex<Plans>,
+    trace: Mutex<Vec<Exchange>>,
+}
+
+impl Shared {
+    pub(super) fn new(world: World) -> Shared {
+        Shared {
+            world: Mutex::new(world),
+            before: Mutex::default(),
+            plans: Mutex::default(),
+            trace: Mutex::default(),
+        }
+    }
+
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn plans(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn trace(&self) -> Vec<Exchange> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn before(&self) -> MutexGuard<'_, Option<World>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes an exchange when it arrives; its answer is filled in later.
+    fn arrived(&self, request: &Wire) -> (usize, Option<Fault>) {
+        // One lock order for both, so that numbers and faults agree.
+        let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = self.plans().strike(&request.method, &request.path);
+        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+        let number = trace.len() as u64 + 1;
+        trace.push(Exchange {
+            number,
+            method: request.method.clone(),
+            path: format!("{}{query}", request.path),
+            status: 0,
+            user: String::new(),
+            fault: fault.clone(),
+        });
+        (trace.len() - 1, fault)
+    }
+
+    fn answered(&self, index: usize, status: u16, user: Option<String>) {
+        let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(exchange) = trace.get_mut(index) {
+            exchange.status = status;
+            if let Some(user) = user {
+                exchange.user = user;
+            }
+        }
+    }
+}
+
+/// A request, read whole.
+struct Wire {
+    method: String,
+    path: String,
+    query: String,
+    content_type: String,
+    content_encoding: String,
+    protocol: String,
+    credentials: Credentials,
+    body: Vec<u8>,
+}
+
+type Sent = Response<BoxBody<Bytes, io::Error>>;
+
+/// Accepts connections until the runtime ends.
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(connection(stream, Arc::clone(&shared)));
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    // Small answers must not wait for the client's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| Box::pin(exchange(request, Arc::clone(&shared))));
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let stream = connection.into_parts().io.into_inner();
+    if ended.is_err() {
+        // Closing with zero linger sends a reset: the client must not take it for an end.
+        let _ = stream.set_zero_linger();
+    }
+}
+
+async fn exchange(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Sent, io::Error> {
+    let (head, body) = request.into_parts();
+    let header =
+        |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let wire = Wire {
+        method: if head.method == hyper::Method::HEAD { "GET".to_owned() } else { head.method.to_string() },
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        content_type: header(CONTENT_TYPE).unwrap_or_default(),
+        content_encoding: header(CONTENT_ENCODING).unwrap_or_default(),
+        protocol: header(HeaderName::from_static("git-protocol")).unwrap_or_default(),
+        credentials: Credentials {
+            authorization: header(AUTHORIZATION),
+            private_token: header(HeaderName::from_static("private-token")),
+        },
+        body: body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec(),
+    };
+    let (index, fault) = shared.arrived(&wire);
+    let what = fault.as_ref().map(|fault| fault.what.clone());
+    if let Some(What::Slow(time)) = &what {
+        tokio::time::sleep(*time).await;
+    }
+    let served = match &fault {
+        Some(fault) if !fault.applied => None,
+        _ => {
+            let (shared, stale) = (Arc::clone(&shared), what == Some(What::Stale));
+            let handled = tokio::task::spawn_blocking(move || handle(&shared, wire, stale)).await;
+            Some(handled.map_err(io::Error::other)?)
+        }
+    };
+    let (real, user) = served.map_or((None, None), |(answer, user)| (Some(answer), user));
+    let answer = what.as_ref().and_then(fault::answer).or(real);
+    match (what, answer) {
+        (Some(What::Reset), _) => {
+            shared.answered(index, 0, user);
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+        (Some(What::Hang), _) => {
+            shared.answered(index, 0, user);
+            std::future::pending::<Infallible>().await;
+            Err(io::ErrorKind::TimedOut.into())
+        }
+        (Some(What::Truncated), answer) => {
+            shared.answered(index, 200, user);
+            Ok(truncated(
+                answer.unwrap_or_else(|| Answer::message(200, "this will never be read to its end")),
+            ))
+        }
+        (_, Some(answer)) => {
+            shared.answered(index, answer.status, user);
+            Ok(whole(answer))
+        }
+        (_, None) => Err(io::ErrorKind::ConnectionAborted.into()),
+    }
+}
+
+/// Runs a request against the world, and lets time pass.
+fn handle(shared: &Shared, wire: Wire, stale: bool) -> (Answer, Option<String>) {
+    let mut world = shared.world();
+    world.seconds += 1;
+    let name =
+        |world: &World, id: Option<u64>| id.and_then(|id| world.user(id)).map(|user| user.username.clone());
+    let root = world.setup.root.clone();
+    let path = wire.path.strip_prefix(&root).unwrap_or(&wire.path).to_owned();
+    if let Some(below) = path.strip_prefix("/api/v4/") {
+        let call = match api_call(&world, &wire, below) {
+            Ok(call) => call,
+            Err(refusal) => return (refusal, None),
+        };
+        let user = name(&world, call.user);
+        if !call.is_read() && shared.plans().wants_snapshot() {
+            *shared.before() = Some(world.clone());
+        }
+        let answer = match shared.before().as_mut().filter(|_| stale && call.is_read()) {
+            Some(before) => route::answer(&mut before.clone(), &call),
+            None => route::answer(&mut world, &call),
+        };
+        world.reads += u64::from(call.is_read());
+        world.settle();
+        // Ages are told by the server's clock, and this world has its own.
+        let date = world.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        return (answer.with("date", date), user);
+    }
+    let project = format!("/{}", world.setup.project);
+    match path.strip_prefix(&project) {
+        Some(below) if below.starts_with(".git/") => {
+            let call = git_call(wire, &below[".git".len()..]);
+            let granted = match git_http::grant(&world, &call) {
+                Ok(granted) => granted,
+                Err(refusal) => return (refusal, None),
+            };
+            let user = name(&world, Some(granted.user));
+            let repository = world.repository.clone();
+            if !call.is_write() {
+                drop(world);
+                return (git_http::run(&repository, &call, &granted).unwrap_or_else(|refusal| refusal), user);
+            }
+            if shared.plans().wants_snapshot() {
+                *shared.before() = Some(world.clone());
+            }
+            let answer = git_http::run(&repository, &call, &granted).unwrap_or_else(|refusal| refusal);
+            world.pushed(granted.user);
+            world.settle();
+            (answer, user)
+        }
+        Some(below) if below.starts_with("/info/refs") => {
+            let to = format!("{}.git{below}?{}", world.project_web(), wire.query);
+            (Answer::text(301, "").with("location", to), None)
+        }
+        _ => {
+            let text = format!("the embedded GitLab does not know {} {}", wire.method, wire.path);
+            (Answer::json(501, &serde_json::json!({"error": "501 Not Implemented", "message": text})), None)
+        }
+    }
+}
+
+fn api_call(world: &World, wire: &Wire, below: &str) -> Result<Call, Answer> {
+    let token = world.api_token(&wire.credentials)?;
+    Ok(Call {
+        method: wire.method.clone(),
+        target: wire.path.clone(),
+        segments: call::segments(below).ok_or_else(|| Answer::error(400, "the path is not UTF-8"))?,
+        params: call::params(&wire.query, &wire.content_type, &wire.body)?,
+        user: token.map(|token| token.user),
+        token: token.map(|token| token.id),
+    })
+}
+
+fn git_call(wire: Wire, path: &str) -> GitCall {
+    let Wire { method, query, content_type, content_encoding, protocol, credentials, body, .. } = wire;
+    GitCall {
+        method,
+        path: path.to_owned(),
+        query,
+        content_type,
+        content_encoding,
+        protocol,
+        credentials,
+        body,
+    }
+}
+
+fn head(answer: &Answer) -> hyper::http::response::Builder {
+    let mut response = Response::builder().status(answer.status).header("x-request-id", "sim");
+    for (name, value) in &answer.headers {
+        // A value that is no header text would only be a mistake of ours; it is left out.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response = response.header(*name, value);
+        }
+    }
+    response
+}
+
+fn built(response: Result<Sent, hyper::http::Error>) -> Sent {
+    response.unwrap_or_else(|_| Response::new(Full::default().map_err(|never| match never {}).boxed()))
+}
+
+fn whole(answer: Answer) -> Sent {
+    let response = head(&answer);
+    built(
+        response
+            .body(Full::new(Bytes::from(answer.body)).map_err(|never: Infallible| match never {}).boxed()),
+    )
+}
+
+/// The whole length is promised and half of it sent.
+fn truncated(answer: Answer) -> Sent {
+    let response = head(&answer).header("content-length", answer.body.len());
+    let half = Bytes::copy_from_slice(&answer.body[..answer.body.len() / 2]);
+    built(response.body(Cut(Some(half)).boxed()))
+}
+
+/// A body that breaks after one frame.
+struct Cut(Option<Bytes>);
+
+impl Body for Cut {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(Some(match self.0.take() {
+            Some(half) => Ok(Frame::data(half)),
+            None => Err(io::ErrorKind::ConnectionReset.into()),
+        }))
+    }
+}
