@@ -130,10 +130,7 @@ fn terminal(env: &Env, color: Option<&str>, ascii: bool) -> Terminal {
 /// Help is data; a wrong command line is talk and exit 2.
 fn usage(env: &Env, error: &clap::Error) -> u8 {
     let ui = Ui::new(terminal(env, None, false), Level::Normal);
-    let text = match ui.terminal().stdout_color {
-        true => error.render().ansi().to_string(),
-        false => error.render().to_string(),
-    };
+    let text = error.render().to_string();
     match error.use_stderr() {
         true => {
             ui.relay(&text);

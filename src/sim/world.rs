@@ -307,7 +307,9 @@ impl World {
     pub fn add_token(&mut self, username: &str, scopes: &[&str], expires_at: Option<&str>) -> Option<String> {
         let user = self.user_named(username)?.id;
         let id = self.fresh_id();
-        let secret = format!("glpat-{username}-{id:012}");
+        // Not `glpat-`: what looks like a real token is masked wherever it is shown, and these are to be
+        // handed to people.
+        let secret = format!("rehearsal-{username}-{id:012}");
         self.tokens.push(Token {
             id,
             secret: secret.clone(),
