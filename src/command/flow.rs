@@ -47,6 +47,7 @@ pub(super) struct Ran {
     pub(super) outcome: Outcome,
     pub(super) now: Timestamp,
     pub(super) named: String,
+    offline: bool,
 }
 
 /// Runs a goal on the hotfix that is meant.
@@ -76,7 +77,7 @@ pub(super) fn run(ctx: &Context, named: Option<&str>, goal: &Goal, options: Opti
         ctx.ui.detail(format!("{} requests to {}", gitlab.requests(), gitlab.host()));
     }
     let now = site.gitlab.map_or_else(|| ctx.clock.now(), |gitlab| gitlab.server_now());
-    Ok(Ran { outcome, now, named: named.unwrap_or_default().to_owned() })
+    Ok(Ran { outcome, now, named: named.unwrap_or_default().to_owned(), offline: options.offline })
 }
 
 /// The run's view of the world.
@@ -208,7 +209,7 @@ fn current(ctx: &Context) -> Result<Selector> {
 impl Ran {
     /// For views.
     pub(super) fn moment<'a>(&'a self, zone: &'a jiff::tz::TimeZone) -> Moment<'a> {
-        Moment { now: self.now, zone, named: &self.named }
+        Moment { now: self.now, zone, named: &self.named, offline: self.offline }
     }
 
     /// Shows the status screen as data: of everything, whatever the goal was.

@@ -86,7 +86,7 @@ fn watch(ctx: &Context, named: Option<&str>) -> Result<Exit> {
             Ok(snapshot) => {
                 let plan = plan(&snapshot, &Goal::Look);
                 let now = site.gitlab.map_or_else(|| ctx.clock.now(), |gitlab| gitlab.server_now());
-                let moment = Moment { now, zone: &zone, named: named.unwrap_or_default() };
+                let moment = Moment { now, zone: &zone, named: named.unwrap_or_default(), offline: false };
                 live.draw(screen(&snapshot, &plan, &moment));
                 if plan.next == crate::hotfix::plan::Next::Done {
                     live.finish();

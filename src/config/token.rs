@@ -55,9 +55,7 @@ pub fn find(
         let Some(value) = env.get(name) else { continue };
         let usable = match &bound {
             Err(why) => Err(why.clone()),
-            Ok((home, by)) if home != origin => {
-                Err(format!("it is for {} ({by}), not {}", home.host(), origin.host()))
-            }
+            Ok((home, by)) if home != origin => Err(format!("it is for {home} ({by}), not {origin}")),
             Ok(_) => Secret::new(value).ok_or_else(|| "its value is no token".to_owned()),
         };
         if search.take(TokenSource::Variable(name), usable.map(Some)) {
@@ -266,8 +264,8 @@ mod tests {
         }
         insta::assert_snapshot!(look("https://x.example", &[token, other, (env::GITLAB_HOST, "y.example:8443")]), @"
         none
-        GIT_HOTFIX_TOKEN: it is for y.example:8443 (GITLAB_HOST), not x.example
-        GITLAB_TOKEN: it is for y.example:8443 (GITLAB_HOST), not x.example
+        GIT_HOTFIX_TOKEN: it is for https://y.example:8443 (GITLAB_HOST), not https://x.example
+        GITLAB_TOKEN: it is for https://y.example:8443 (GITLAB_HOST), not https://x.example
         ");
     }
 

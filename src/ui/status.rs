@@ -20,6 +20,8 @@ pub struct Moment<'a> {
     /// How the hotfix was named on the command line, for the commands we print; empty when it is the
     /// current branch.
     pub named: &'a str,
+    /// Nothing but the last fetch was looked at.
+    pub offline: bool,
 }
 
 /// The whole screen.
@@ -303,6 +305,10 @@ pub fn next_command(plan: &Plan, named: &str) -> Option<Vec<String>> {
 
 fn next(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
     let mut block = Block::new();
+    if moment.offline && matches!(plan.next, Next::Blocked(_)) {
+        let command = Text::new().with(Style::Command, "git hotfix status");
+        return block.text(Text::from("offline: as the last fetch left it; for the rest: ").then(command));
+    }
     if let Next::Blocked(blocks) = &plan.next {
         for (_, reason) in blocks {
             for hint in &reason.hints {
