@@ -85,7 +85,12 @@ fn merge_together(
         let merged = group
             .iter()
             .map(|row| {
-                let clean = fields.next()? == b"1";
+                // Anything else is a text that some version mixes in.
+                let clean = match fields.next()? {
+                    b"0" => false,
+                    b"1" => true,
+                    _ => return None,
+                };
                 let merged = parse_row(&mut fields, row, clean)?;
                 Some(Ok(Answer { merged, directory_renames_off: false }))
             })
@@ -134,6 +139,12 @@ fn merge_once(repo: &Repo, row: &Row, directory_renames_off: bool) -> Result<Mer
 }
 
 fn failure(output: Output) -> GitError {
+    // What a partial clone lacks: git names the first that it needs.
+    const LACKS: &str = "could not fetch ";
+    let lacking = output.stderr.split_once(LACKS).and_then(|(_, rest)| rest.split_whitespace().next());
+    if let Some(id) = lacking.and_then(|id| Oid::from_hex(id.as_bytes()).ok()) {
+        return GitError::MissingObject(id);
+    }
     match output.exit {
         Exit::Code(0 | 1) if output.stderr.is_empty() => {
             GitError::Answer { subcommand: "merge-tree".into(), what: "no tree".into() }
@@ -164,6 +175,12 @@ struct Place {
 impl Place {
     fn new(repo: &Repo, commit: Oid, known: Option<&Attributes>) -> Result<Place, GitError> {
         let dir = private_dir(repo)?;
+        // By which git finds the repositories of submodules, to see whether one merely moved on.
+        if let Some(modules) = repo.file_at(commit, b".gitmodules".as_bstr())? {
+            let file = dir.path().join(".gitmodules");
+            std::fs::write(&file, modules)
+                .map_err(|error| GitError::io(format!("could not write {}", file.display()), error))?;
+        }
         if repo.git().version()? >= Version::ATTR_SOURCE {
             return Ok(Place { dir, source: Some(commit) });
         }
@@ -187,7 +204,8 @@ impl Place {
         work_tree.push(self.dir.path());
         options.push(work_tree);
         let call = repo.call_with(options, "merge-tree").cwd(self.dir.path());
-        Ok(call.args(["--write-tree", "-z"]))
+        // What a partial clone lacks is fetched before, where people can see it, or not at all.
+        Ok(call.env("GIT_NO_LAZY_FETCH", "1").args(["--write-tree", "-z"]))
     }
 }
 
@@ -262,11 +280,8 @@ fn parse_row(fields: &mut Fields<'_>, row: &Row, clean: bool) -> Option<Merged> 
         }
     }
     let mut messages: Vec<(Vec<&[u8]>, &str)> = Vec::new();
-    while !fields.rest.is_empty() {
-        let count = fields.next()?;
-        if count.is_empty() {
-            break;
-        }
+    // Without a NUL the rest is advice about submodules, which git 2.39 prints here.
+    while let Some(count) = fields.next().filter(|count| !count.is_empty()) {
         let count: usize = count.to_str().ok()?.parse().ok()?;
         let mut paths = Vec::new();
         for _ in 0..count {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod conflict;
 mod error;
 mod history;
+pub mod incomplete;
 pub mod landed;
 mod merge_tree;
 mod object;
@@ -19,6 +20,7 @@ pub mod remote;
 pub mod repo;
 pub mod run;
 mod trailer;
+pub mod worktree;
 
 pub use error::GitError;
 pub use object::{Commit, Signature};

@@ -143,6 +143,22 @@ impl Repo {
         call.arg("--").arg(fetch.remote).args(fetch.refspecs).ok().map(drop)
     }
 
+    /// Fetches objects that a partial clone lacks, by name, from the remote that promised them.
+    pub(super) fn fetch_objects(&self, ids: &[Oid], credential: Option<&Credential>) -> Result<(), GitError> {
+        let first = ids.first().copied();
+        let Some(remote) = self.promisor()? else {
+            return first.map_or(Ok(()), |id| Err(GitError::MissingObject(id)));
+        };
+        check_remote(&remote)?;
+        let list: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        self.network("fetch", credential)
+            .args(["--quiet", "--no-write-fetch-head", "--no-tags", "--no-auto-maintenance"])
+            .args(["--no-recurse-submodules", "--refmap=", "--filter=blob:none", "--stdin", "--", &remote])
+            .stdin(list)
+            .ok()
+            .map(drop)
+    }
+
     /// The references of a remote that match `patterns` (`refs/heads/release/*`).
     pub fn ls_remote(
         &self,

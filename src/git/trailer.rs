@@ -90,6 +90,10 @@ pub(super) fn append(message: &mut BString, line: &[u8], rules: &Rules) {
 
 /// Whether `message` ends in what git takes for a trailer block.
 pub(super) fn ends_in_trailers(message: &[u8], rules: &Rules) -> bool {
+    // Blank lines before the title do not count.
+    let title: usize =
+        message.lines_with_terminator().take_while(|line| is_blank(line)).map(<[u8]>::len).sum();
+    let message = message.get(title..).unwrap_or_default();
     let message = message.get(..block_end(message, rules)).unwrap_or(message);
     let lines: Vec<&[u8]> = message.lines_with_terminator().collect();
     let is_comment = |line: &[u8]| line.starts_with(&rules.comment);

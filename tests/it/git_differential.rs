@@ -11,7 +11,7 @@ use git_hotfix::git::{Oid, Repo};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::git_lab::{Lab, gits};
+use super::git_lab::{Lab, cases, gits};
 
 /// One change to a tree.
 #[derive(Debug, Clone)]
@@ -152,7 +152,7 @@ fn apply(files: &mut Files, edit: &Edit) {
             files.insert(path(*file), ("100644", [b"\0\x01binary".as_slice(), &[*text]].concat()));
         }
         Edit::Module { file, text } => {
-            files.insert(path(*file), ("160000", format!("{text:040x}").into_bytes()));
+            files.insert(path(*file), ("160000", format!("{:040x}", u32::from(*text) + 1).into_bytes()));
         }
         Edit::Attribute { dir, which } => {
             let name = [DIRS[*dir].as_bytes(), b".gitattributes"].concat();
@@ -349,11 +349,6 @@ fn by_us(repo: &Repo, history: &History) -> Verdict {
         }
         Err(error) => panic!("{error:?}"),
     }
-}
-
-fn cases() -> u32 {
-    #[expect(clippy::disallowed_methods, reason = "how long a test runs is for the environment to say")]
-    std::env::var("HOTFIX_CASES").ok().and_then(|number| number.parse().ok()).unwrap_or(60)
 }
 
 fn compare_with(program: &Path, cases: u32) {
