@@ -66,8 +66,12 @@ pub fn write_picks(
     trees: &[Oid],
     options: &Options,
 ) -> Result<Oid, WriteError> {
+    let committer = std::thread::scope(|scope| {
+        // Two questions to git at once; a failure of this one shows when it is asked again below.
+        scope.spawn(|| repo.config());
+        committer(repo, options)
+    })?;
     let rules = Rules::of(repo.config()?);
-    let committer = committer(repo, options)?;
     let sign = signs(repo, options)?;
     let mut tip = repo.commit(target)?;
     for (pick, &tree) in source.picks.iter().zip(trees) {

@@ -7,7 +7,7 @@ use super::Oid;
 use super::error::GitError;
 use super::landed::{Source, SourceError};
 use super::object::{self, Change};
-use super::pick::{self, Picked};
+use super::pick::{self, Coming, Picked};
 use super::remote::{Credential, Fetch};
 use super::repo::Repo;
 
@@ -73,6 +73,25 @@ impl Completed<'_> {
         // Git looks for renames among what either side added and deleted.
         self.supply(source, targets, Extent::Renames)?;
         Ok(pick::pick(self.repo, source, targets))
+    }
+
+    /// As [`pick::predict`], fetching what the merge reads.
+    pub fn predict(&self, head: Oid, main: Oid) -> Result<Coming, GitError> {
+        if !self.repo.is_partial()? {
+            return pick::predict(self.repo, head, main);
+        }
+        let base = self.decide(&[head, main], |repo| repo.merge_base(head, main))?;
+        let source = base.map(|base| Source::merge(head, base));
+        for extent in [Extent::SamePath, Extent::Renames] {
+            if let Some(source) = &source {
+                self.supply(source, &[main], extent)?;
+            }
+            match pick::predict(self.repo, head, main) {
+                Err(GitError::MissingObject(_)) if extent == Extent::SamePath => {}
+                answer => return answer,
+            }
+        }
+        pick::predict(self.repo, head, main)
     }
 
     fn deepen(&self, tips: &[Oid], depth: u32) -> Result<(), GitError> {

@@ -193,7 +193,20 @@ impl Repo {
             call = call.arg("--no-verify");
         }
         let output = call.args(["--", push.remote, &format!("{source}:{full}")]).output()?;
-        outcome(output, &full)
+        match outcome(output, &full)? {
+            // Lost to another push on the server itself: told apart by looking, not by its words.
+            PushOutcome::Rejected { .. } if !self.stands_at(push, &full)? => Ok(PushOutcome::Stale),
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn stands_at(&self, push: &Push<'_>, full: &str) -> Result<bool, GitError> {
+        let listed = self.ls_remote(push.remote, &[full], push.credential)?;
+        let there = listed.into_iter().find(|(name, _)| name == full).map(|(_, id)| id);
+        Ok(match push.expect {
+            Expect::Absent => there.is_none(),
+            Expect::At(id) => there == Some(id),
+        })
     }
 
     /// A call that talks to a remote.
@@ -290,4 +303,48 @@ fn check_remote(remote: &str) -> Result<(), GitError> {
         return Err(GitError::BadName { name: remote.to_owned(), role: "a remote" });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::run::Git;
+
+    #[test]
+    fn a_credential_is_for_its_own_host_alone() {
+        #[expect(clippy::disallowed_methods, reason = "tests look for git")]
+        let path = std::env::var_os("PATH").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::find(&path, dir.path())
+            .unwrap()
+            .with_env("HOME", dir.path())
+            .with_env("GIT_CONFIG_GLOBAL", dir.path().join("config"))
+            .with_env("GIT_CONFIG_NOSYSTEM", "1");
+        git.call("init").arg("-q").cwd(dir.path()).ok().unwrap();
+        git.call("config")
+            .args(["credential.helper", "!touch users-helper-ran; true"])
+            .cwd(dir.path())
+            .ok()
+            .unwrap();
+        let repo = Repo::discover(git, Some(dir.path())).unwrap();
+        let credential = Credential {
+            origin: "https://gitlab.example:8443".to_owned(),
+            username: "oauth2".to_owned(),
+            secret: "glpat-canary".to_owned(),
+        };
+        let fill = |host: &str| {
+            let call = repo.network("credential", Some(&credential)).arg("fill");
+            call.stdin(format!("protocol=https\nhost={host}\n\n")).output().unwrap()
+        };
+        let ours = fill("gitlab.example:8443");
+        let said = String::from_utf8(ours.stdout).unwrap();
+        assert!(said.contains("username=oauth2\n") && said.contains("password=glpat-canary\n"), "{said}");
+        for other in ["gitlab.example", "evil.example:8443", "gitlab.example.evil:8443"] {
+            let output = fill(other);
+            assert!(!String::from_utf8_lossy(&output.stdout).contains("canary"));
+            assert_ne!(output.exit, Exit::Code(0));
+        }
+        assert!(!dir.path().join("users-helper-ran").exists());
+        assert!(!format!("{credential:?}").contains("canary"));
+    }
 }

@@ -52,7 +52,16 @@ impl Repo {
         if let Some(start) = start {
             call = call.cwd(start);
         }
-        let output = call.output()?;
+        // Which git this is decides what it can do; asked at the same time, it costs no time.
+        let (version, output) = std::thread::scope(|scope| {
+            let version = scope.spawn(|| git.version());
+            let output = call.output();
+            (version.join(), output)
+        });
+        if let Ok(Err(error)) = version {
+            return Err(error);
+        }
+        let output = output?;
         let lines: Vec<&[u8]> = output
             .stdout
             .strip_suffix(b"\n")

@@ -4,8 +4,8 @@ use git_hotfix::git::adopt::{self, Adoption};
 use git_hotfix::git::commit::{self, Options};
 use git_hotfix::git::conflict::{self, ConflictKind};
 use git_hotfix::git::landed::{self, Contained, Source, SourceError};
-use git_hotfix::git::pick::{self, Forecast, Outcome};
-use git_hotfix::git::{GitError, Oid};
+use git_hotfix::git::pick::{self, Coming, Outcome};
+use git_hotfix::git::{Git, GitError, Oid, Repo};
 
 use super::git_lab::{Lab, gits, lines, untouched};
 
@@ -354,19 +354,56 @@ fn a_forecast_is_the_pick_of_the_merge_to_come() {
         lab.write("g", "new on main");
         let main = lab.commit("main moved on");
         let repo = lab.repo();
-        let forecast = untouched(&lab, || pick::predict(&repo, head, main, &[target]).unwrap());
-        let Forecast::Picks(picks) = forecast else { panic!("{forecast:?}") };
-        let Ok(Outcome::Clean { tree, .. }) = picks[0].as_ref().map(|picked| picked.outcome.clone()) else {
-            panic!("{picks:?}")
-        };
+        let coming = untouched(&lab, || pick::predict(&repo, head, main).unwrap());
+        let Coming::Merge(source) = coming else { panic!("{coming:?}") };
+        let picked = pick::pick(&repo, &source, &[target]).pop().unwrap().unwrap();
+        let Outcome::Clean { tree, .. } = picked.outcome else { panic!("{picked:?}") };
         assert_eq!(lab.git(&["ls-tree", "--name-only", &tree.to_string()]), "f");
-        assert!(matches!(pick::predict(&repo, base, main, &[]).unwrap(), Forecast::NothingToMerge));
-        assert!(matches!(pick::predict(&repo, head, target, &[]).unwrap(), Forecast::Picks(_)));
+        assert_eq!(pick::predict(&repo, base, main).unwrap(), Coming::Nothing);
         edit(&lab, "f", "line 15\n", "other\n");
         let other = lab.commit("in the way");
-        let forecast = pick::predict(&repo, head, other, &[target]).unwrap();
-        assert!(matches!(forecast, Forecast::MergeConflicts(paths) if paths[0].path == "f"));
+        let Coming::Conflicts(paths) = pick::predict(&repo, head, other).unwrap() else { panic!() };
+        assert_eq!(paths[0].path, "f");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_git_that_breaks_on_renames_gets_a_second_chance_and_costs_no_neighbour() {
+    use std::os::unix::fs::PermissionsExt;
+    // Aborts as git 2.47 does, unless directory renames are off; and always among several rows.
+    let program = gits().remove(0);
+    let lab = Lab::new(&program);
+    let shim = lab.dir().join("git");
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *directoryRenames=false*) ;; *merge-tree*) kill -ABRT $$ ;; esac\nexec {} \"$@\"\n",
+        program.display()
+    );
+    std::fs::write(&shim, text).unwrap();
+    std::fs::set_permissions(&shim, PermissionsExt::from_mode(0o755)).unwrap();
+    let (target, landed) = far_apart(&lab, |_| {}, |_| {});
+    let mut git = Git::at(&shim);
+    for (name, value) in lab.environment() {
+        git = git.with_env(name, value);
+    }
+    let repo = Repo::discover(git, Some(lab.top())).unwrap();
+    let source = Source::landed(&repo, landed, landed, None).unwrap();
+    for picked in pick::pick(&repo, &source, &[target, target]) {
+        let picked = picked.unwrap();
+        assert!(matches!(picked.outcome, Outcome::Clean { .. }));
+        assert!(picked.directory_renames_off);
+    }
+    // Any other end is a failure, never a conflict.
+    std::fs::write(
+        &shim,
+        format!(
+            "#!/bin/sh\ncase \"$*\" in *merge-tree*) exit 1 ;; esac\nexec {} \"$@\"\n",
+            program.display()
+        ),
+    )
+    .unwrap();
+    let picked = pick::pick(&repo, &source, &[target]).pop().unwrap();
+    assert!(matches!(picked, Err(GitError::Answer { .. })), "{picked:?}");
 }
 
 #[test]

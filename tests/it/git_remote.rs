@@ -5,11 +5,11 @@ use std::path::Path;
 
 use git_hotfix::git::incomplete::Completed;
 use git_hotfix::git::landed::{Source, SourceError};
-use git_hotfix::git::pick::{self, Outcome};
+use git_hotfix::git::pick::{self, Coming, Outcome};
 use git_hotfix::git::remote::{Expect, Fetch, Push, PushOutcome};
 use git_hotfix::git::{GitError, Oid, Repo};
 
-use super::git_lab::{Lab, gits, lines, untouched};
+use super::git_lab::{Lab, gits, lines};
 
 /// A lab whose `origin` is a bare repository beside it.
 fn with_origin(program: &Path) -> (Lab, Oid) {
@@ -151,6 +151,29 @@ fn a_push_happens_only_from_where_the_branch_was_seen() {
 }
 
 #[test]
+fn of_many_pushers_one_creates_the_branch_and_the_rest_are_told() {
+    for program in gits() {
+        let (lab, _) = with_origin(&program);
+        let commits: Vec<Oid> = (0..6).map(|number| lab.commit(&number.to_string())).collect();
+        let repo = lab.repo();
+        for round in 0..4 {
+            let branch = format!("race-{round}");
+            let (repo, branch) = (&repo, branch.as_str());
+            let outcomes: Vec<PushOutcome> = std::thread::scope(|scope| {
+                let pushers: Vec<_> = commits
+                    .iter()
+                    .map(|&id| scope.spawn(move || repo.push(&push(branch, id, Expect::Absent)).unwrap()))
+                    .collect();
+                pushers.into_iter().map(|pusher| pusher.join().unwrap()).collect()
+            });
+            let created = outcomes.iter().filter(|&outcome| *outcome == PushOutcome::Created).count();
+            let stale = outcomes.iter().filter(|&outcome| *outcome == PushOutcome::Stale).count();
+            assert_eq!((created, stale), (1, commits.len() - 1), "{outcomes:?}");
+        }
+    }
+}
+
+#[test]
 fn a_refusal_brings_the_other_sides_words_and_the_users_hook_runs_when_asked() {
     use std::os::unix::fs::PermissionsExt;
     for program in gits() {
@@ -266,7 +289,10 @@ fn a_partial_clone_gets_the_files_it_lacks_and_no_others() {
             let untouched = lab.git(&["rev-parse", "main:binary"]);
             assert!(missing.contains(&format!("?{untouched}")), "fetched what nobody needed");
             assert!(!dir.join(".git/FETCH_HEAD").exists());
+            let (_, repo) = clone(&lab, &format!("forecast{filter}"), &["--no-checkout", filter]);
+            let completed = Completed { repo: &repo, remote: "origin", credential: None };
+            let coming = completed.predict(target, landed).unwrap();
+            assert!(matches!(coming, Coming::Merge(_)), "{coming:?}");
         }
-        let _ = untouched(&lab, || lab.repo());
     }
 }
