@@ -36,12 +36,21 @@ impl fmt::Debug for Credential {
 pub struct Fetch<'a> {
     /// A remote's name or address.
     pub remote: &'a str,
-    /// Refspecs; no destination below `refs/heads`.
+    /// Refspecs, at least one; no destination below `refs/heads`.
     pub refspecs: &'a [String],
-    /// Lengthen the history of a shallow clone by so many commits.
-    pub deepen: Option<u32>,
+    /// Lengthen the history of a shallow clone.
+    pub deepen: Option<Deepen>,
     /// In place of the user's own credentials.
     pub credential: Option<&'a Credential>,
+}
+
+/// By how much the history of a shallow clone is lengthened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deepen {
+    /// By so many commits beyond where it is cut off.
+    By(u32),
+    /// To the whole of it.
+    All,
 }
 
 /// Where a remote branch must stand for a push to happen.
@@ -118,6 +127,10 @@ impl Repo {
     /// Fetches, leaving FETCH_HEAD, tags, other references and maintenance alone.
     pub fn fetch(&self, fetch: &Fetch<'_>) -> Result<(), GitError> {
         check_remote(fetch.remote)?;
+        if fetch.refspecs.is_empty() {
+            // Git would take the configured ones, which in a mirror clone move the user's branches.
+            return Err(GitError::BadName { name: String::new(), role: "what to fetch" });
+        }
         for refspec in fetch.refspecs {
             let bad = || GitError::BadName { name: refspec.clone(), role: "what to fetch" };
             let (source, destination) = refspec.split_once(':').unwrap_or((refspec, ""));
@@ -137,9 +150,11 @@ impl Repo {
             "--no-recurse-submodules",
             "--refmap=",
         ]);
-        if let Some(depth) = fetch.deepen {
-            call = call.arg(format!("--deepen={depth}"));
-        }
+        call = match fetch.deepen {
+            Some(Deepen::By(depth)) => call.arg(format!("--deepen={depth}")),
+            Some(Deepen::All) => call.arg("--unshallow"),
+            None => call,
+        };
         call.arg("--").arg(fetch.remote).args(fetch.refspecs).ok().map(drop)
     }
 

@@ -6,15 +6,17 @@ use std::process::{Command, Output};
 
 use git_hotfix::git::{Git, Oid, Repo};
 
-/// The gits to test with: the first in `PATH`, and the system's own where that is another one.
+/// The gits to test with: the first in `PATH`, the system's own where that is another one, and those that
+/// `HOTFIX_GITS` lists, separated as in `PATH`.
 pub(crate) fn gits() -> Vec<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "tests look for every git there is")]
-    let path = std::env::var_os("PATH").unwrap();
-    let first = Git::find(&path, Path::new("/")).unwrap().program().to_owned();
-    let mut gits = vec![first];
-    let system = PathBuf::from("/usr/bin/git");
-    if system.exists() && !gits.contains(&system) {
-        gits.push(system);
+    let (path, more) = (std::env::var_os("PATH").unwrap(), std::env::var_os("HOTFIX_GITS"));
+    let mut gits = vec![Git::find(&path, Path::new("/")).unwrap().program().to_owned()];
+    let listed = more.iter().flat_map(std::env::split_paths);
+    for git in std::iter::once(PathBuf::from("/usr/bin/git")).chain(listed) {
+        if git.exists() && !gits.contains(&git) {
+            gits.push(git);
+        }
     }
     for git in &gits {
         eprintln!("tested with {}: {}", git.display(), Git::at(git).version().unwrap());

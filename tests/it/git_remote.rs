@@ -6,7 +6,7 @@ use std::path::Path;
 use git_hotfix::git::incomplete::Completed;
 use git_hotfix::git::landed::{Source, SourceError};
 use git_hotfix::git::pick::{self, Coming, Outcome};
-use git_hotfix::git::remote::{Expect, Fetch, Push, PushOutcome};
+use git_hotfix::git::remote::{Deepen, Expect, Fetch, Push, PushOutcome};
 use git_hotfix::git::{GitError, Oid, Repo};
 
 use super::git_lab::{Lab, gits, lines};
@@ -265,6 +265,19 @@ fn a_shallow_clone_is_deepened_by_just_enough() {
         assert!(repo.is_ancestor(root, landed).unwrap());
         assert_eq!(repo.range(landed, &[root], false, 200).unwrap().len(), 121);
     }
+}
+
+#[test]
+fn a_shallow_clone_can_be_made_whole_and_is_one_object_from_many_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let (lab, _, landed) = long_history(&gits()[0], 3);
+    let (_, repo) = clone(&lab, "shallow", &["--depth=1"]);
+    shared(&repo);
+    let all = Fetch { remote: "origin", deepen: Some(Deepen::All), ..Fetch::default() };
+    assert!(matches!(repo.fetch(&all), Err(GitError::BadName { .. })), "what to fetch is always said");
+    repo.fetch(&Fetch { refspecs: &[landed.to_string()], ..all }).unwrap();
+    assert!(!repo.is_shallow());
+    assert_eq!(repo.range(landed, &[], false, 100).unwrap().len(), 5);
 }
 
 #[test]
