@@ -12,7 +12,7 @@ use super::Oid;
 use super::config::Config;
 use super::error::GitError;
 use super::repo::{Repo, check_name, parse_oid};
-use super::run::{Call, Exit, Output};
+use super::run::{Call, Exit, NO_HOOKS, Output};
 
 /// A user name and a secret for one host. Never in arguments or files; git asks for it through a helper.
 #[derive(Clone)]
@@ -201,12 +201,10 @@ impl Repo {
             Expect::At(id) => id.to_string(),
         };
         let source = push.source.map(|id| id.to_string()).unwrap_or_default();
-        let mut call = self.network("push", push.credential).args(["--porcelain", "--no-follow-tags"]);
+        let mut call = self.network_with("push", push.credential, push.hooks);
+        call = call.args(["--porcelain", "--no-follow-tags"]);
         call = call.args(["--recurse-submodules=no", "--no-signed"]);
         call = call.arg(format!("--force-with-lease={full}:{expected}"));
-        if !push.hooks {
-            call = call.arg("--no-verify");
-        }
         let output = call.args(["--", push.remote, &format!("{source}:{full}")]).output()?;
         match outcome(output, &full)? {
             // Lost to another push on the server itself: told apart by looking, not by its words.
@@ -224,10 +222,17 @@ impl Repo {
         })
     }
 
-    /// A call that talks to a remote.
+    /// A call that talks to a remote and runs no hook here.
     fn network(&self, subcommand: &str, credential: Option<&Credential>) -> Call {
+        self.network_with(subcommand, credential, false)
+    }
+
+    fn network_with(&self, subcommand: &str, credential: Option<&Credential>, hooks: bool) -> Call {
         // A redirect would carry credentials to another host.
         let mut options: Vec<OsString> = vec!["-c".into(), "http.followRedirects=false".into()];
+        if !hooks {
+            options.extend(NO_HOOKS.map(OsString::from));
+        }
         let Some(credential) = credential else { return self.call_with(options, subcommand) };
         let scope = format!("credential.{}", credential.origin);
         let helper = "!f() { test \"$1\" = get || exit 0; \

@@ -47,6 +47,9 @@ const SCRUBBED: &[&str] = &[
 /// Who commits; kept only where git is asked for exactly that.
 const COMMITTER: &[&str] = &["GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"];
 
+/// Options by which git runs no hook of the repository.
+pub(super) const NO_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
+
 /// More than any answer we ask git for (a listing of 100,000 paths is about 10 MB).
 const STDOUT_LIMIT: usize = 256 << 20;
 /// Errors are quoted to people; the beginning says what went wrong.

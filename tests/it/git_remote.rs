@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use git_hotfix::git::commit;
 use git_hotfix::git::incomplete::Completed;
 use git_hotfix::git::landed::{Source, SourceError};
 use git_hotfix::git::pick::{self, Coming, Outcome};
@@ -194,6 +195,78 @@ fn a_refusal_brings_the_other_sides_words_and_the_users_hook_runs_when_asked() {
         let PushOutcome::Rejected { reason, remote_lines } = refused else { panic!("{refused:?}") };
         assert_eq!(reason, "hook declined");
         assert!(remote_lines.contains(&"GitLab: protected".to_owned()), "{remote_lines:?}");
+    }
+}
+
+#[test]
+fn nothing_that_the_repository_configures_runs_unasked() {
+    use std::os::unix::fs::PermissionsExt;
+    for program in gits() {
+        let (lab, root) = with_origin(&program);
+        let log = lab.dir().join("ran");
+        let script = lab.dir().join("evil");
+        let text = format!("#!/bin/sh\necho \"$0 $@\" >> {}\n", log.display());
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        lab.branch("target", root);
+        lab.write("g", "g");
+        let target = lab.commit("target");
+        lab.git(&["checkout", "-q", "main"]);
+        lab.write("f", lines(1..=21));
+        lab.write(".gitattributes", "* filter=evil diff=evil\n");
+        let landed = lab.commit("fix");
+        let evil = script.to_str().unwrap();
+        for key in [
+            "core.fsmonitor",
+            "core.pager",
+            "core.editor",
+            "core.askPass",
+            "diff.external",
+            "diff.evil.command",
+            "diff.evil.textconv",
+            "filter.evil.clean",
+            "filter.evil.smudge",
+            "filter.evil.process",
+            "gpg.program",
+            "gpg.ssh.program",
+            "sequence.editor",
+            "interactive.diffFilter",
+            "trailer.evil.cmd",
+            "credential.helper",
+        ] {
+            lab.git(&["config", key, evil]);
+        }
+        for hook in [
+            "pre-push",
+            "reference-transaction",
+            "post-commit",
+            "pre-commit",
+            "commit-msg",
+            "prepare-commit-msg",
+            "post-checkout",
+            "post-merge",
+            "post-index-change",
+            "pre-auto-gc",
+            "post-rewrite",
+        ] {
+            std::os::unix::fs::symlink(&script, lab.top().join(".git/hooks").join(hook)).unwrap();
+        }
+        let _ = std::fs::remove_file(&log);
+        let repo = lab.repo();
+        let source = Source::landed(&repo, landed, landed, None).unwrap();
+        let picked = pick::pick(&repo, &source, &[target]).pop().unwrap().unwrap();
+        let Outcome::Clean { trees, .. } = picked.outcome else { panic!("{picked:?}") };
+        let tip = commit::write_picks(&repo, &source, target, &trees, &commit::Options::default()).unwrap();
+        repo.set_ref("refs/hotfix/x", tip, None, "x").unwrap();
+        assert_eq!(repo.push(&push("b", tip, Expect::Absent)).unwrap(), PushOutcome::Created);
+        let refspecs = ["+refs/heads/b:refs/remotes/origin/b".to_owned()];
+        repo.fetch(&Fetch { remote: "origin", refspecs: &refspecs, ..Fetch::default() }).unwrap();
+        repo.ls_remote("origin", &[], None).unwrap();
+        repo.delete_ref("refs/hotfix/x", tip).unwrap();
+        repo.head().unwrap();
+        repo.config().unwrap();
+        repo.resolve("main").unwrap();
+        assert!(!log.exists(), "{}", std::fs::read_to_string(&log).unwrap());
     }
 }
 
