@@ -64,6 +64,8 @@ impl Version {
     pub const MINIMUM: Version = Version(2, 38, 0);
     /// The first with `merge-tree --merge-base`.
     pub(super) const MERGE_BASE: Version = Version(2, 40, 0);
+    /// The first that always heeds `GIT_NO_LAZY_FETCH`.
+    pub(super) const NO_LAZY_FETCH: Version = Version(2, 45, 0);
     /// The first with `git --attr-source`.
     pub(super) const ATTR_SOURCE: Version = Version(2, 41, 0);
 
