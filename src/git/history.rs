@@ -14,6 +14,8 @@ const CACHE: usize = 16 << 20;
 
 impl Repo {
     /// The commits reachable from `include` and from none of `exclude`, newest first, at most `limit`.
+    ///
+    /// Where committers' clocks ran backwards, one below `exclude` may slip in, as it does in git.
     pub fn range(
         &self,
         include: Oid,
