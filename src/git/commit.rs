@@ -66,8 +66,8 @@ pub fn write_picks(
     trees: &[Oid],
     options: &Options,
 ) -> Result<Oid, WriteError> {
-    let rules = Rules::of(repo.config()?);
     let committer = committer(repo, options)?;
+    let rules = Rules::of(repo.config()?);
     let sign = signs(repo, options)?;
     let mut tip = repo.commit(target)?;
     for (pick, &tree) in source.picks.iter().zip(trees) {
@@ -156,7 +156,7 @@ pub fn is_empty(repo: &Repo, commit: &Commit) -> Result<bool, GitError> {
     }
 }
 
-/// Name, mail address and time of the committer, as they stand in a commit.
+/// Name, mail address and time of the committer, as they stand in a commit. Asked each time: it is now.
 fn committer(repo: &Repo, options: &Options) -> Result<BString, GitError> {
     let mut call = repo.call("var").with_committer().arg("GIT_COMMITTER_IDENT");
     if let Some((name, email)) = &options.committer {

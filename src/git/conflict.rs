@@ -127,7 +127,7 @@ pub fn touched_by(
 ) -> Result<Vec<Vec<Commit>>, GitError> {
     let store = repo.store()?;
     let mut found: Vec<Vec<Commit>> = paths.iter().map(|_| Vec::new()).collect();
-    for id in repo.range_ids(target, &[base], false, usize::MAX >> 1)? {
+    for id in repo.range_ids(target, &[base], false, usize::MAX)? {
         if found.iter().all(|commits| commits.len() >= limit) {
             break;
         }

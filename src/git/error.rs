@@ -136,6 +136,9 @@ impl GitError {
             GitError::MissingObject(_) => "git fetch",
             GitError::Shallow => "git fetch --unshallow",
             GitError::RefMoved { .. } => "run the same command again",
+            GitError::Failed { subcommand, .. } if subcommand == "var" => {
+                "git config user.name <name> && git config user.email <address>"
+            }
             _ => return None,
         })
     }

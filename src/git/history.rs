@@ -14,6 +14,8 @@ const CACHE: usize = 16 << 20;
 
 impl Repo {
     /// The commits reachable from `include` and from none of `exclude`, newest first, at most `limit`.
+    ///
+    /// Where committers' clocks ran backwards, one below `exclude` may slip in, as it does in git.
     pub fn range(
         &self,
         include: Oid,
@@ -37,7 +39,11 @@ impl Repo {
         limit: usize,
     ) -> Result<Vec<Oid>, GitError> {
         if self.is_shallow() {
-            let mut call = self.call("rev-list").arg(format!("--max-count={limit}"));
+            let mut call = self.call("rev-list");
+            // Git reads it as a C int.
+            if let Ok(limit) = i32::try_from(limit) {
+                call = call.arg(format!("--max-count={limit}"));
+            }
             if first_parent {
                 call = call.arg("--first-parent");
             }
@@ -135,7 +141,7 @@ impl Repo {
             .map(|line| parse_oid(line, "shallow"))
             .collect::<Result<_, _>>()?;
         for &tip in tips {
-            if self.range_ids(tip, &[], false, usize::MAX >> 1)?.iter().any(|id| cuts.contains(id)) {
+            if self.range_ids(tip, &[], false, usize::MAX)?.iter().any(|id| cuts.contains(id)) {
                 return Err(GitError::Shallow);
             }
         }

@@ -7,8 +7,8 @@ use super::Oid;
 use super::error::GitError;
 use super::landed::{Source, SourceError};
 use super::object::{self, Change};
-use super::pick::{self, Picked};
-use super::remote::{Credential, Fetch};
+use super::pick::{self, Coming, Picked};
+use super::remote::{Credential, Deepen, Fetch};
 use super::repo::Repo;
 
 /// How far the first step back into cut-off history goes; each further one goes twice as far.
@@ -38,9 +38,8 @@ impl Completed<'_> {
         for step in 0..=STEPS {
             match question(self.repo) {
                 Err(GitError::Shallow) if self.repo.is_shallow() => {
-                    // The largest depth is git's way to say "all of it".
-                    let depth = if step == STEPS { i32::MAX as u32 } else { FIRST_STEP << step };
-                    self.deepen(tips, depth)?;
+                    let by = if step == STEPS { Deepen::All } else { Deepen::By(FIRST_STEP << step) };
+                    self.deepen(tips, by)?;
                 }
                 answer => return answer,
             }
@@ -51,10 +50,15 @@ impl Completed<'_> {
     /// As [`Source::landed`], fetching the history that it needs.
     pub fn landed(&self, commit: Oid, main: Oid, series_base: Option<Oid>) -> Result<Source, SourceError> {
         self.decide(&[main], |repo| repo.is_ancestor(commit, main))?;
+        let mut edge = None;
         loop {
             match Source::landed(self.repo, commit, main, series_base) {
-                // One more commit is all that a pick needs.
-                Err(SourceError::CutOff { .. }) if self.repo.is_shallow() => self.deepen(&[main], 1)?,
+                // One more commit is all that a pick needs; a remote that does not give it is asked once.
+                Err(SourceError::CutOff { parent, .. })
+                    if self.repo.is_shallow() && edge.replace(parent) != Some(parent) =>
+                {
+                    self.deepen(&[main], Deepen::By(1))?;
+                }
                 answer => return answer,
             }
         }
@@ -75,12 +79,31 @@ impl Completed<'_> {
         Ok(pick::pick(self.repo, source, targets))
     }
 
-    fn deepen(&self, tips: &[Oid], depth: u32) -> Result<(), GitError> {
+    /// As [`pick::predict`], fetching what the merge reads.
+    pub fn predict(&self, head: Oid, main: Oid) -> Result<Coming, GitError> {
+        if !self.repo.is_partial()? {
+            return pick::predict(self.repo, head, main);
+        }
+        let base = self.decide(&[head, main], |repo| repo.merge_base(head, main))?;
+        let source = base.map(|base| Source::merge(head, base));
+        for extent in [Extent::SamePath, Extent::Renames] {
+            if let Some(source) = &source {
+                self.supply(source, &[main], extent)?;
+            }
+            match pick::predict(self.repo, head, main) {
+                Err(GitError::MissingObject(_)) if extent == Extent::SamePath => {}
+                answer => return answer,
+            }
+        }
+        pick::predict(self.repo, head, main)
+    }
+
+    fn deepen(&self, tips: &[Oid], by: Deepen) -> Result<(), GitError> {
         let refspecs: Vec<String> = tips.iter().map(ToString::to_string).collect();
         self.repo.fetch(&Fetch {
             remote: self.remote,
             refspecs: &refspecs,
-            deepen: Some(depth),
+            deepen: Some(by),
             credential: self.credential,
         })
     }

@@ -181,7 +181,7 @@ pub fn contained(repo: &Repo, target: Oid, source: &Source) -> Result<Option<Con
     let mut wanted: Vec<Oid> = source.picks.iter().map(|pick| pick.commit).collect();
     let mut undone: Vec<String> = Vec::new();
     let mut found = None;
-    for commit in repo.range(target, &[base], false, usize::MAX >> 1)? {
+    for commit in repo.range(target, &[base], false, usize::MAX)? {
         undone.extend(reverts(&commit));
         if undone.contains(&commit.id.to_string()) {
             continue;
@@ -203,7 +203,7 @@ pub fn reverted_by(repo: &Repo, main: Oid, source: &Source) -> Result<Option<Com
     let Some(tip) = source.tip() else { return Ok(None) };
     let ours: Vec<String> = source.picks.iter().map(|pick| pick.commit.to_string()).collect();
     let mut undone: Vec<String> = Vec::new();
-    for commit in repo.range(main, &[tip], false, usize::MAX >> 1)? {
+    for commit in repo.range(main, &[tip], false, usize::MAX)? {
         let reverted = reverts(&commit);
         // A revert that was itself reverted later undoes nothing.
         if !undone.contains(&commit.id.to_string()) && reverted.iter().any(|id| ours.contains(id)) {

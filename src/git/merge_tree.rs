@@ -135,14 +135,16 @@ fn merge_once(repo: &Repo, row: &Row, directory_renames_off: bool) -> Result<Mer
         _ => None,
     };
     // Exit code 1 is not only "conflict": without a tree on the first line it is a failure.
-    merged.ok_or_else(|| failure(output))
+    merged.ok_or_else(|| failure(repo, output))
 }
 
-fn failure(output: Output) -> GitError {
-    // What a partial clone lacks: git names the first that it needs.
-    const LACKS: &str = "could not fetch ";
-    let lacking = output.stderr.split_once(LACKS).and_then(|(_, rest)| rest.split_whitespace().next());
-    if let Some(id) = lacking.and_then(|id| Oid::from_hex(id.as_bytes()).ok()) {
+fn failure(repo: &Repo, output: Output) -> GitError {
+    // Whatever the words around it: an object that git names and that is not here is what it lacked.
+    let words = output.stderr.split(|char: char| !char.is_ascii_hexdigit());
+    let mut named = words.filter_map(|word| Oid::from_hex(word.as_bytes()).ok());
+    if let (Ok(store), Exit::Code(_)) = (repo.store(), output.exit)
+        && let Some(id) = named.find(|id| !store.has_object(id))
+    {
         return GitError::MissingObject(id);
     }
     match output.exit {
@@ -205,7 +207,12 @@ impl Place {
         options.push(work_tree);
         let call = repo.call_with(options, "merge-tree").cwd(self.dir.path());
         // What a partial clone lacks is fetched before, where people can see it, or not at all.
-        Ok(call.env("GIT_NO_LAZY_FETCH", "1").args(["--write-tree", "-z"]))
+        let call = call.env("GIT_NO_LAZY_FETCH", "1").args(["--write-tree", "-z"]);
+        Ok(match repo.git().version()? >= Version::NO_LAZY_FETCH {
+            true => call,
+            // An older git heeds the variable only with the fixes of 2024; none reaches out without a protocol.
+            false => call.env("GIT_ALLOW_PROTOCOL", "none"),
+        })
     }
 }
 

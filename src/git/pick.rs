@@ -44,6 +44,14 @@ pub struct Picked {
 
 /// Picks `source` onto each target; one git process for all of them. Targets fail alone.
 pub fn pick(repo: &Repo, source: &Source, targets: &[Oid]) -> Vec<Result<Picked, GitError>> {
+    std::thread::scope(|scope| {
+        // Writing a clean pick needs it; while git merges, reading it costs no time.
+        scope.spawn(|| repo.config());
+        pick_lanes(repo, source, targets)
+    })
+}
+
+fn pick_lanes(repo: &Repo, source: &Source, targets: &[Oid]) -> Vec<Result<Picked, GitError>> {
     let mut lanes: Vec<Lane> = targets.iter().map(|&target| Lane::new(repo, target)).collect();
     for (index, pick) in source.picks.iter().enumerate() {
         let row = |lane: &Lane| Row {
@@ -68,30 +76,30 @@ pub fn pick(repo: &Repo, source: &Source, targets: &[Oid]) -> Vec<Result<Picked,
     lanes.into_iter().map(Lane::finish).collect()
 }
 
-/// The forecast: what picking the merge of `head` into `main` onto each target would come to.
-#[derive(Debug)]
-pub enum Forecast {
-    /// `head` does not even merge into `main`.
-    MergeConflicts(Vec<ConflictPath>),
-    /// `main` already holds all that `head` brings.
-    NothingToMerge,
-    /// The pick of the predicted merge, by target. To learn how it will be once another backport has
-    /// merged, give that backport's tip as a target.
-    Picks(Vec<Result<Picked, GitError>>),
+/// What merging a hotfix will bring to `main`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Coming {
+    /// It does not even merge.
+    Conflicts(Vec<ConflictPath>),
+    /// `main` already holds all of it.
+    Nothing,
+    /// This, which can be picked as if it had landed. For learning only: its commit is made up.
+    Merge(Source),
 }
 
-/// Forecasts the backport of `head`, which has yet to merge into `main`.
-pub fn predict(repo: &Repo, head: Oid, main: Oid, targets: &[Oid]) -> Result<Forecast, GitError> {
+/// Predicts the merge of `head` into `main`. Its [`pick`] onto each target is the forecast of the backport;
+/// to learn how that will be once another backport has merged, give the other's tip as the target.
+pub fn predict(repo: &Repo, head: Oid, main: Oid) -> Result<Coming, GitError> {
     let row = Row { base: None, ours: main, theirs: head, attributes: main };
-    let merged = merge_tree::merge(repo, &[row]).pop();
-    let merged = merged.ok_or(GitError::MissingObject(head))??.merged;
-    let tree = match merged {
-        Merged::Conflicts { paths, .. } => return Ok(Forecast::MergeConflicts(paths)),
-        Merged::Clean(tree) if tree == repo.commit(main)?.tree => return Ok(Forecast::NothingToMerge),
-        Merged::Clean(tree) => tree,
-    };
-    let merge = repo.make_up_of_tree(tree, &[main, head])?;
-    Ok(Forecast::Picks(pick(repo, &Source::merge(merge, main), targets)))
+    let answer = merge_tree::merge(repo, &[row]).pop();
+    match answer.ok_or(GitError::MissingObject(head))??.merged {
+        Merged::Conflicts { paths, .. } => Ok(Coming::Conflicts(paths)),
+        Merged::Clean(tree) if tree == repo.commit(main)?.tree => Ok(Coming::Nothing),
+        Merged::Clean(tree) => {
+            let merge = repo.make_up_of_tree(tree, &[main, head])?;
+            Ok(Coming::Merge(Source::merge(merge, main)))
+        }
+    }
 }
 
 /// One target on its way through the commits of a source.

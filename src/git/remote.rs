@@ -12,7 +12,7 @@ use super::Oid;
 use super::config::Config;
 use super::error::GitError;
 use super::repo::{Repo, check_name, parse_oid};
-use super::run::{Call, Exit, Output};
+use super::run::{Call, Exit, NO_HOOKS, Output};
 
 /// A user name and a secret for one host. Never in arguments or files; git asks for it through a helper.
 #[derive(Clone)]
@@ -36,12 +36,21 @@ impl fmt::Debug for Credential {
 pub struct Fetch<'a> {
     /// A remote's name or address.
     pub remote: &'a str,
-    /// Refspecs; no destination below `refs/heads`.
+    /// Refspecs, at least one; no destination below `refs/heads`.
     pub refspecs: &'a [String],
-    /// Lengthen the history of a shallow clone by so many commits.
-    pub deepen: Option<u32>,
+    /// Lengthen the history of a shallow clone.
+    pub deepen: Option<Deepen>,
     /// In place of the user's own credentials.
     pub credential: Option<&'a Credential>,
+}
+
+/// By how much the history of a shallow clone is lengthened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deepen {
+    /// By so many commits beyond where it is cut off.
+    By(u32),
+    /// To the whole of it.
+    All,
 }
 
 /// Where a remote branch must stand for a push to happen.
@@ -118,6 +127,10 @@ impl Repo {
     /// Fetches, leaving FETCH_HEAD, tags, other references and maintenance alone.
     pub fn fetch(&self, fetch: &Fetch<'_>) -> Result<(), GitError> {
         check_remote(fetch.remote)?;
+        if fetch.refspecs.is_empty() {
+            // Git would take the configured ones, which in a mirror clone move the user's branches.
+            return Err(GitError::BadName { name: String::new(), role: "what to fetch" });
+        }
         for refspec in fetch.refspecs {
             let bad = || GitError::BadName { name: refspec.clone(), role: "what to fetch" };
             let (source, destination) = refspec.split_once(':').unwrap_or((refspec, ""));
@@ -137,9 +150,11 @@ impl Repo {
             "--no-recurse-submodules",
             "--refmap=",
         ]);
-        if let Some(depth) = fetch.deepen {
-            call = call.arg(format!("--deepen={depth}"));
-        }
+        call = match fetch.deepen {
+            Some(Deepen::By(depth)) => call.arg(format!("--deepen={depth}")),
+            Some(Deepen::All) => call.arg("--unshallow"),
+            None => call,
+        };
         call.arg("--").arg(fetch.remote).args(fetch.refspecs).ok().map(drop)
     }
 
@@ -186,20 +201,38 @@ impl Repo {
             Expect::At(id) => id.to_string(),
         };
         let source = push.source.map(|id| id.to_string()).unwrap_or_default();
-        let mut call = self.network("push", push.credential).args(["--porcelain", "--no-follow-tags"]);
+        let mut call = self.network_with("push", push.credential, push.hooks);
+        call = call.args(["--porcelain", "--no-follow-tags"]);
         call = call.args(["--recurse-submodules=no", "--no-signed"]);
         call = call.arg(format!("--force-with-lease={full}:{expected}"));
-        if !push.hooks {
-            call = call.arg("--no-verify");
-        }
         let output = call.args(["--", push.remote, &format!("{source}:{full}")]).output()?;
-        outcome(output, &full)
+        match outcome(output, &full)? {
+            // Lost to another push on the server itself: told apart by looking, not by its words.
+            PushOutcome::Rejected { .. } if !self.stands_at(push, &full)? => Ok(PushOutcome::Stale),
+            outcome => Ok(outcome),
+        }
     }
 
-    /// A call that talks to a remote.
+    fn stands_at(&self, push: &Push<'_>, full: &str) -> Result<bool, GitError> {
+        let listed = self.ls_remote(push.remote, &[full], push.credential)?;
+        let there = listed.into_iter().find(|(name, _)| name == full).map(|(_, id)| id);
+        Ok(match push.expect {
+            Expect::Absent => there.is_none(),
+            Expect::At(id) => there == Some(id),
+        })
+    }
+
+    /// A call that talks to a remote and runs no hook here.
     fn network(&self, subcommand: &str, credential: Option<&Credential>) -> Call {
+        self.network_with(subcommand, credential, false)
+    }
+
+    fn network_with(&self, subcommand: &str, credential: Option<&Credential>, hooks: bool) -> Call {
         // A redirect would carry credentials to another host.
         let mut options: Vec<OsString> = vec!["-c".into(), "http.followRedirects=false".into()];
+        if !hooks {
+            options.extend(NO_HOOKS.map(OsString::from));
+        }
         let Some(credential) = credential else { return self.call_with(options, subcommand) };
         let scope = format!("credential.{}", credential.origin);
         let helper = "!f() { test \"$1\" = get || exit 0; \
@@ -290,4 +323,48 @@ fn check_remote(remote: &str) -> Result<(), GitError> {
         return Err(GitError::BadName { name: remote.to_owned(), role: "a remote" });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::run::Git;
+
+    #[test]
+    fn a_credential_is_for_its_own_host_alone() {
+        #[expect(clippy::disallowed_methods, reason = "tests look for git")]
+        let path = std::env::var_os("PATH").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let git = Git::find(&path, dir.path())
+            .unwrap()
+            .with_env("HOME", dir.path())
+            .with_env("GIT_CONFIG_GLOBAL", dir.path().join("config"))
+            .with_env("GIT_CONFIG_NOSYSTEM", "1");
+        git.call("init").arg("-q").cwd(dir.path()).ok().unwrap();
+        git.call("config")
+            .args(["credential.helper", "!touch users-helper-ran; true"])
+            .cwd(dir.path())
+            .ok()
+            .unwrap();
+        let repo = Repo::discover(git, Some(dir.path())).unwrap();
+        let credential = Credential {
+            origin: "https://gitlab.example:8443".to_owned(),
+            username: "oauth2".to_owned(),
+            secret: "glpat-canary".to_owned(),
+        };
+        let fill = |host: &str| {
+            let call = repo.network("credential", Some(&credential)).arg("fill");
+            call.stdin(format!("protocol=https\nhost={host}\n\n")).output().unwrap()
+        };
+        let ours = fill("gitlab.example:8443");
+        let said = String::from_utf8(ours.stdout).unwrap();
+        assert!(said.contains("username=oauth2\n") && said.contains("password=glpat-canary\n"), "{said}");
+        for other in ["gitlab.example", "evil.example:8443", "gitlab.example.evil:8443"] {
+            let output = fill(other);
+            assert!(!String::from_utf8_lossy(&output.stdout).contains("canary"));
+            assert_ne!(output.exit, Exit::Code(0));
+        }
+        assert!(!dir.path().join("users-helper-ran").exists());
+        assert!(!format!("{credential:?}").contains("canary"));
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use super::Oid;
 use super::config::Config;
 use super::error::GitError;
-use super::run::{Call, Exit, Git};
+use super::run::{Call, Exit, Git, NO_HOOKS};
 
 /// A repository.
 #[derive(Debug)]
@@ -52,7 +52,16 @@ impl Repo {
         if let Some(start) = start {
             call = call.cwd(start);
         }
-        let output = call.output()?;
+        // Which git this is decides what it can do; asked at the same time, it costs no time.
+        let (version, output) = std::thread::scope(|scope| {
+            let version = scope.spawn(|| git.version());
+            let output = call.output();
+            (version.join(), output)
+        });
+        if let Ok(Err(error)) = version {
+            return Err(error);
+        }
+        let output = output?;
         let lines: Vec<&[u8]> = output
             .stdout
             .strip_suffix(b"\n")
@@ -273,7 +282,7 @@ impl Repo {
 
     /// Moves the reference `full_name` from `expected` (`None`: it must not exist) to `new`, with a reflog line.
     ///
-    /// Goes through git, so that its `reference-transaction` hook, reflog rules and storage are the user's own.
+    /// Goes through git, so that reflog and storage are as the user's git has them; no hook runs.
     pub fn set_ref(
         &self,
         full_name: &str,
@@ -300,8 +309,8 @@ impl Repo {
         command: String,
     ) -> Result<(), GitError> {
         check_name(full_name)?;
-        let output =
-            self.call("update-ref").args(["-m", message, "--stdin", "-z"]).stdin(command).output()?;
+        let call = self.call_with(NO_HOOKS.map(OsString::from).to_vec(), "update-ref");
+        let output = call.args(["-m", message, "--stdin", "-z"]).stdin(command).output()?;
         match output.exit {
             Exit::Code(0) => Ok(()),
             // Told apart by looking, not by git's words.

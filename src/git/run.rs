@@ -47,6 +47,9 @@ const SCRUBBED: &[&str] = &[
 /// Who commits; kept only where git is asked for exactly that.
 const COMMITTER: &[&str] = &["GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"];
 
+/// Options by which git runs no hook of the repository.
+pub(super) const NO_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
+
 /// More than any answer we ask git for (a listing of 100,000 paths is about 10 MB).
 const STDOUT_LIMIT: usize = 256 << 20;
 /// Errors are quoted to people; the beginning says what went wrong.
@@ -61,6 +64,8 @@ impl Version {
     pub const MINIMUM: Version = Version(2, 38, 0);
     /// The first with `merge-tree --merge-base`.
     pub(super) const MERGE_BASE: Version = Version(2, 40, 0);
+    /// The first that always heeds `GIT_NO_LAZY_FETCH`.
+    pub(super) const NO_LAZY_FETCH: Version = Version(2, 45, 0);
     /// The first with `git --attr-source`.
     pub(super) const ATTR_SOURCE: Version = Version(2, 41, 0);
 

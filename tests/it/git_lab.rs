@@ -6,20 +6,28 @@ use std::process::{Command, Output};
 
 use git_hotfix::git::{Git, Oid, Repo};
 
-/// The gits to test with: the first in `PATH`, and the system's own where that is another one.
+/// The gits to test with: the first in `PATH`, the system's own where that is another one, and those that
+/// `HOTFIX_GITS` lists, separated as in `PATH`.
 pub(crate) fn gits() -> Vec<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "tests look for every git there is")]
-    let path = std::env::var_os("PATH").unwrap();
-    let first = Git::find(&path, Path::new("/")).unwrap().program().to_owned();
-    let mut gits = vec![first];
-    let system = PathBuf::from("/usr/bin/git");
-    if system.exists() && !gits.contains(&system) {
-        gits.push(system);
+    let (path, more) = (std::env::var_os("PATH").unwrap(), std::env::var_os("HOTFIX_GITS"));
+    let mut gits = vec![Git::find(&path, Path::new("/")).unwrap().program().to_owned()];
+    let listed = more.iter().flat_map(std::env::split_paths);
+    for git in std::iter::once(PathBuf::from("/usr/bin/git")).chain(listed) {
+        if git.exists() && !gits.contains(&git) {
+            gits.push(git);
+        }
     }
     for git in &gits {
         eprintln!("tested with {}: {}", git.display(), Git::at(git).version().unwrap());
     }
     gits
+}
+
+/// How many random cases a differential test tries.
+pub(crate) fn cases() -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "how long a test runs is for the environment to say")]
+    std::env::var("HOTFIX_CASES").ok().and_then(|number| number.parse().ok()).unwrap_or(60)
 }
 
 /// A directory with a repository in it.
@@ -51,10 +59,6 @@ impl Lab {
 
     pub(crate) fn top(&self) -> &Path {
         &self.top
-    }
-
-    pub(crate) fn program(&self) -> &Path {
-        &self.program
     }
 
     /// The git of this lab as the library uses it.
@@ -146,4 +150,56 @@ impl Lab {
 /// The numbers of `range`, one a line.
 pub(crate) fn lines(range: std::ops::RangeInclusive<u32>) -> String {
     range.map(|number| format!("line {number}\n")).collect()
+}
+
+/// All that belongs to the user: every file of the work tree and of `.git` that is not an object, with its
+/// mode, bytes and time of change.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Manifest(std::collections::BTreeMap<PathBuf, (u32, Vec<u8>, std::time::SystemTime)>);
+
+impl Manifest {
+    pub(crate) fn of(top: &Path) -> Manifest {
+        use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::fs::PermissionsExt;
+        let mut files = std::collections::BTreeMap::new();
+        let mut pending = vec![top.to_owned()];
+        while let Some(dir) = pending.pop() {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(top).unwrap();
+                // New objects, and the empty place for private directories, are all that a pick may leave.
+                if [".git/objects", ".git/git-hotfix"].iter().any(|own| name.starts_with(own)) {
+                    continue;
+                }
+                let meta = path.symlink_metadata().unwrap();
+                if meta.is_dir() {
+                    pending.push(path);
+                    continue;
+                }
+                let content = match meta.is_symlink() {
+                    true => std::fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec(),
+                    false => std::fs::read(&path).unwrap(),
+                };
+                let mode = meta.permissions().mode();
+                files.insert(name.to_owned(), (mode, content, meta.modified().unwrap()));
+            }
+        }
+        Manifest(files)
+    }
+}
+
+/// Runs `work` and asserts that nothing of the user's changed, and that no private directory is left.
+#[track_caller]
+pub(crate) fn untouched<T>(lab: &Lab, work: impl FnOnce() -> T) -> T {
+    let before = Manifest::of(lab.top());
+    let result = work();
+    let after = Manifest::of(lab.top());
+    for (path, file) in &after.0 {
+        assert_eq!(before.0.get(path), Some(file), "{} changed", path.display());
+    }
+    assert_eq!(before, after);
+    if let Ok(mut left) = std::fs::read_dir(lab.top().join(".git/git-hotfix")) {
+        assert!(left.next().is_none(), "a private directory is left");
+    }
+    result
 }

@@ -8,8 +8,13 @@
 )]
 
 mod architecture;
+mod git_commit;
 mod git_differential;
 mod git_lab;
+mod git_pick;
+mod git_remote;
+mod git_repo;
+mod git_worktree;
 mod ladder;
 mod ladder_tables;
 mod sim_journey;

@@ -11,7 +11,7 @@
 use super::history::contains;
 use super::{oid, sha};
 use crate::error::{Kind, Problem, Result};
-use crate::git::Oid;
+use crate::git::landed::reverted_by;
 use crate::gitlab::{MergeRequest, MergeRequestState};
 use crate::hotfix::site::{Selector, Site};
 use crate::hotfix::snapshot::{Fact, Landed, LandedKind, RequestState, Sha, Snapshot};
@@ -115,25 +115,11 @@ fn searched(site: &Site<'_>, mr: &MergeRequest, main: &Sha) -> Result<Option<(Sh
     Ok(last.map(|last| (last, None)))
 }
 
-/// A later commit on the production branch that says it reverts the landed one.
+/// A later commit on the production branch that undid it.
 fn reverted(site: &Site<'_>, s: &mut Snapshot, main: &Sha) -> Result<()> {
     let (Some(repo), Fact::Known(landed)) = (site.repo, &mut s.landed) else { return Ok(()) };
-    let after = repo.range(oid(main)?, &[oid(&landed.commit)?], false, 1000)?;
-    landed.reverted_by = reverting(&after, &landed.commit)?;
+    let main = oid(main)?;
+    let source = super::of_landed(repo, landed, main)?;
+    landed.reverted_by = reverted_by(repo, main, &source)?.map(|commit| sha(commit.id));
     Ok(())
-}
-
-fn reverting(after: &[crate::git::Commit], landed: &Sha) -> Result<Option<Sha>> {
-    let says = |what: &Oid| format!("This reverts commit {what}");
-    let target = says(&oid(landed)?);
-    for commit in after {
-        if commit.message.to_string().contains(&target) {
-            // A revert of the revert brings the fix back.
-            let again = says(&commit.id);
-            if !after.iter().any(|later| later.message.to_string().contains(&again)) {
-                return Ok(Some(sha(commit.id)));
-            }
-        }
-    }
-    Ok(None)
 }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::git::adopt::{self, Adoption};
 use crate::git::commit::{is_empty, placeholder_of};
 use crate::git::landed::{Contained, Source, contained};
-use crate::git::pick::{Forecast, Outcome, Picked, pick, predict};
+use crate::git::pick::{Coming, Outcome, Picked, pick, predict};
 use crate::git::{GitError, Oid, Repo, conflict};
 use crate::gitlab::{self, MergeRequestFilter};
 use crate::hotfix::drive::Floor;
@@ -252,12 +252,12 @@ fn forecast(site: &mut Site<'_>, s: &mut Snapshot) -> Result<()> {
         return Ok(());
     }
     let tips: Vec<Oid> = wanted.iter().map(|(_, tip)| *tip).collect();
-    let forecast = match predict(repo, head, main, &tips) {
-        Ok(Forecast::Picks(picks)) => picks,
-        Ok(Forecast::MergeConflicts(_) | Forecast::NothingToMerge) => return Ok(()),
+    let coming = match predict(repo, head, main) {
+        Ok(Coming::Merge(coming)) => coming,
         // A forecast is a service; what blocks is said where it matters.
-        Err(_) => return Ok(()),
+        Ok(Coming::Conflicts(_) | Coming::Nothing) | Err(_) => return Ok(()),
     };
+    let forecast = pick(repo, &coming, &tips);
     for ((index, tip), picked) in wanted.into_iter().zip(forecast) {
         let told = told(repo, Some(main), tip, picked)?;
         if let Some(lane) = s.lanes.get_mut(index) {
