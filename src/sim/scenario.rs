@@ -18,7 +18,8 @@ pub enum When {
     Green,
     /// Its pipeline is red.
     Red,
-    /// A deployment waits for approvals.
+    /// The deployment of production's newest commit waits for approvals, and nobody is still
+    /// about to merge another hotfix.
     Waiting,
     /// Production runs a merge request's commit.
     Deployed,
@@ -217,7 +218,9 @@ impl World {
             When::Open => hotfixes().any(|found| found.state == State::Opened && found.prepared_at.is_some()),
             When::Green => head(&["success"]),
             When::Red => head(&["failed"]),
-            When::Waiting => self.waiting_deployment().is_some(),
+            When::Waiting => {
+                self.waiting_deployment().is_some() && hotfixes().all(|found| found.state != State::Opened)
+            }
             When::Deployed => self.production_commit().is_some_and(|running| {
                 hotfixes().any(|found| {
                     found.state == State::Merged && self.repository.is_ancestor(&found.sha, &running)
@@ -227,8 +230,9 @@ impl World {
     }
 
     fn waiting_deployment(&self) -> Option<u64> {
-        let waiting = |id: &u64| self.pending_approvals(*id) > 0;
-        self.deployments.iter().rev().map(|found| found.id).find(waiting)
+        let tip = self.branch(&self.setup.production)?;
+        let newest = self.deployments.iter().rfind(|found| found.sha == tip)?;
+        Some(newest.id).filter(|&id| self.pending_approvals(id) > 0)
     }
 
     /// Takes the events whose trigger holds and puts them on the queue.

@@ -5,5 +5,9 @@
 mod architecture;
 mod ladder;
 mod ladder_tables;
+mod sim_faults;
 mod sim_journey;
 mod sim_lab;
+mod sim_scenarios;
+mod sim_schemas;
+mod sim_truth;

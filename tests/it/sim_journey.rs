@@ -125,7 +125,9 @@ fn lags_show_each_state_on_the_way() {
     insta::assert_snapshot!(seen.join("\n"), @r"
     preparing none
     checking created
-    ci_must_pass created
+    ci_still_running pending
+    ci_still_running running
+    mergeable success
     ");
     assert_eq!(lab.merge_request(iid)["diff_refs"]["head_sha"], lab.merge_request(iid)["sha"]);
 }
