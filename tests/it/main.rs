@@ -11,3 +11,4 @@ mod sim_lab;
 mod sim_scenarios;
 mod sim_schemas;
 mod sim_truth;
+mod sim_truth_production;

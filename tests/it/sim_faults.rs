@@ -9,13 +9,14 @@ use crate::sim_lab::{Lab, git, said};
 
 #[test]
 fn each_fault_is_seen_and_takes_effect_only_when_it_says_so() {
-    for fault in Fault::all().into_iter().filter(|fault| fault.what != What::Hang) {
-        let lab = Lab::at_once();
+    let lab = Lab::at_once();
+    for (n, fault) in Fault::all().into_iter().filter(|fault| fault.what != What::Hang).enumerate() {
+        let before = lab.server.requests().len();
         lab.server.inject(FaultPlan::nth(2, fault.clone()));
         assert_eq!(lab.get("dev", "user").status, 200, "the first exchange is not struck");
-        let struck =
-            lab.try_call("dev", "POST", "projects/42/labels", json!({"name": "x", "color": "#123456"}));
-        assert_eq!(lab.server.faults_triggered(), 1, "{fault:?}");
+        let body = json!({"name": format!("label-{n}."), "color": "#123456"});
+        let struck = lab.try_call("dev", "POST", "projects/42/labels", body);
+        assert_eq!(lab.server.faults_triggered(), n as u64 + 1, "{fault:?}");
         match &fault.what {
             What::Reset | What::Truncated => assert!(struck.is_err(), "{fault:?}"),
             What::Slow(_) | What::Stale => assert_eq!(struck.unwrap().status, 201, "{fault:?}"),
@@ -35,9 +36,9 @@ fn each_fault_is_seen_and_takes_effect_only_when_it_says_so() {
             What::Redirect(to) => assert_eq!(struck.unwrap().headers["location"], to.as_str()),
             What::Hang => {}
         }
-        let labels = lab.project("labels").as_array().map(Vec::len);
-        assert_eq!(labels, Some(usize::from(fault.applied)), "{fault:?}");
-        assert_eq!(lab.server.requests()[1].fault, Some(fault));
+        let label = lab.project(&format!("labels?search=label-{n}."));
+        assert_eq!(label.as_array().map(Vec::len), Some(usize::from(fault.applied)), "{fault:?}");
+        assert_eq!(lab.server.requests()[before + 1].fault, Some(fault));
     }
 }
 

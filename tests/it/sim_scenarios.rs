@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 /// Drives a story as dev over the in-process door: opens, merges, plays; looks often enough.
 struct Rehearsal {
     server: Server,
+    client: reqwest::blocking::Client,
     _dir: tempfile::TempDir,
 }
 
@@ -25,18 +26,12 @@ impl Rehearsal {
         let title = scenario.message.lines().next().unwrap();
         let body = json!({"source_branch": branch, "target_branch": "main", "title": title});
         assert_eq!(world.api_as("dev", "POST", "merge_requests", body).status, 201);
-        Rehearsal { server: Server::start(world).unwrap(), _dir: dir }
+        Rehearsal { server: Server::start(world).unwrap(), client: crate::sim_lab::client(), _dir: dir }
     }
 
     fn get(&self, path: &str) -> Value {
         let url = format!("{}/api/v4/projects/42/{path}", self.server.url());
-        crate::sim_lab::client()
-            .get(url)
-            .bearer_auth(self.server.token("dev"))
-            .send()
-            .unwrap()
-            .json()
-            .unwrap()
+        self.client.get(url).bearer_auth(self.server.token("dev")).send().unwrap().json().unwrap()
     }
 
     fn act(&self, method: &str, path: &str) -> u16 {

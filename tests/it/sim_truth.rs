@@ -3,16 +3,16 @@
 //! "notes" are the project's reading of GitLab 18.9 (docs and source); a row that holds here and not
 //! on a real GitLab is a defect of the embedded one. Rows marked (unproven) follow from reading only.
 
-use git_hotfix::sim::{MergeMethod, Protection, Setup, Squash, Who};
+use git_hotfix::sim::{Lag, MergeMethod, Setup, Squash};
 use serde_json::{Value, json};
 
 use crate::sim_lab::{Answer, Lab};
 
 /// One exchange: its source, who, method and path below the project, body, status, and a part of the
 /// answer's text.
-type Row<'a> = (&'a str, &'a str, &'a str, &'a str, Value, u16, &'a str);
+pub(crate) type Row<'a> = (&'a str, &'a str, &'a str, &'a str, Value, u16, &'a str);
 
-fn check(lab: &Lab, rows: &[Row<'_>]) {
+pub(crate) fn check(lab: &Lab, rows: &[Row<'_>]) {
     for (source, user, method, path, body, status, words) in rows {
         let path = match path.strip_prefix('/') {
             Some(whole) => whole.to_owned(),
@@ -24,7 +24,7 @@ fn check(lab: &Lab, rows: &[Row<'_>]) {
     }
 }
 
-fn none() -> Value {
+pub(crate) fn none() -> Value {
     Value::Null
 }
 
@@ -229,12 +229,8 @@ fn lists_come_in_pages() {
 /// §3: 401, 405, 422, 409, in this order, and only one blocker is ever shown.
 #[test]
 fn merging_is_refused_in_order() {
-    let lab = Lab::new(Setup {
-        approvals_required: 1,
-        merge_level: 40,
-        lag: git_hotfix::sim::Lag::none(),
-        ..Setup::default()
-    });
+    let lab =
+        Lab::new(Setup { approvals_required: 1, merge_level: 40, lag: Lag::none(), ..Setup::default() });
     let iid = lab.open("hotfix/a");
     let path = format!("merge_requests/{iid}");
     let merge = format!("{path}/merge");
@@ -295,12 +291,7 @@ fn the_sha_fields_follow_the_merge_method() {
         (MergeMethod::FastForward, Squash::Never),
         (MergeMethod::FastForward, Squash::Always),
     ] {
-        let lab = Lab::new(Setup {
-            merge_method: method,
-            squash,
-            lag: git_hotfix::sim::Lag::none(),
-            ..Setup::default()
-        });
+        let lab = Lab::new(Setup { merge_method: method, squash, lag: Lag::none(), ..Setup::default() });
         let landed = lab.land("hotfix/a");
         let iid = lab.server.with_world(|world| world.merge_request_from("hotfix/a")).unwrap();
         let seen = lab.merge_request(iid);
@@ -329,11 +320,8 @@ fn the_sha_fields_follow_the_merge_method() {
 
 #[test]
 fn fast_forward_needs_a_rebase_first() {
-    let lab = Lab::new(Setup {
-        merge_method: MergeMethod::FastForward,
-        lag: git_hotfix::sim::Lag::none(),
-        ..Setup::default()
-    });
+    let lab =
+        Lab::new(Setup { merge_method: MergeMethod::FastForward, lag: Lag::none(), ..Setup::default() });
     let iid = lab.open("hotfix/a");
     lab.server.with_world(|world| {
         world.push_as("mia", "main", "Docs\n", &[("docs/x.md".to_owned(), Some("x\n".to_owned()))]).unwrap()
@@ -342,233 +330,6 @@ fn fast_forward_needs_a_rebase_first() {
     assert_eq!(lab.put("dev", &format!("merge_requests/{iid}/merge"), json!({})).status, 422);
     assert_eq!(lab.put("dev", &format!("merge_requests/{iid}/rebase"), none()).status, 202);
     assert_eq!(lab.merge_request(iid)["detailed_merge_status"], "mergeable");
-}
-
-/// §5, in the order that matters.
-#[test]
-fn production_asks_for_approvals_before_play() {
-    let lab = Lab::at_once();
-    let landed = lab.land("hotfix/a");
-    let job = lab.job(&landed, "deploy-prod-hotfix");
-    let deployment = lab.deployment(&job);
-    let play = format!("jobs/{}/play", job["id"]);
-    let approval = format!("deployments/{}/approval", deployment["id"]);
-    let yes = json!({"status": "approved"});
-    let as_role = |role: &str| json!({"status": "approved", "represented_as": role});
-    assert_eq!(deployment["status"], "blocked", "§5.2");
-    assert!(lab.project("deployments?sort=desc")[0].get("approvals").is_none(), "§5: lists have none");
-    check(
-        &lab,
-        &[
-            ("§5.3 play first", "dev", "POST", &play, json!({}), 400, "400 Bad request - Unplayable Job"),
-            ("§5 reporters cannot play", "cleo", "POST", &play, json!({}), 403, "403 Forbidden"),
-            (
-                "§5 own deployment",
-                "dev",
-                "POST",
-                &approval,
-                yes.clone(),
-                400,
-                "You cannot approve your own deployment",
-            ),
-            (
-                "§5 no rule for her",
-                "mia",
-                "POST",
-                &approval,
-                yes.clone(),
-                400,
-                "You don't have permission to approve",
-            ),
-            (
-                "§5 not his role",
-                "bo",
-                "POST",
-                &approval,
-                as_role("product"),
-                400,
-                "There are no approval rules for the given `represent_as`",
-            ),
-            ("§5 missing", "bo", "POST", &approval, json!({}), 400, r#"{"error":"status is missing"}"#),
-            (
-                "§5 a part of the label will do",
-                "bo",
-                "POST",
-                &approval,
-                as_role("lead"),
-                201,
-                r#""status":"approved""#,
-            ),
-            ("§5.3 one is not enough", "dev", "POST", &play, json!({}), 400, "Unplayable Job"),
-            ("§5 the second rule", "dan", "POST", &approval, yes.clone(), 201, r#""username":"dan""#),
-            (
-                "§5 nothing waits any more",
-                "cleo",
-                "POST",
-                &approval,
-                yes,
-                400,
-                "This deployment is not waiting for approvals.",
-            ),
-        ],
-    );
-    let seen = lab.deployment(&job);
-    assert_eq!((&seen["status"], &seen["pending_approval_count"]), (&json!("blocked"), &json!(0)), "§5.4");
-    assert_eq!(seen["approval_summary"]["rules"][0]["deployment_approvals"][0]["user"]["username"], "bo");
-    assert_eq!(
-        lab.project(&format!("jobs/{}", job["id"]))["status"],
-        "manual",
-        "§5.4: nothing starts by itself"
-    );
-    let pipeline = &job["pipeline"]["id"];
-    assert_eq!(lab.project(&format!("pipelines/{pipeline}"))["status"], "manual", "§4");
-
-    let played = lab.play("dev", &job);
-    assert_eq!((played.status, &played.body["id"]), (200, &job["id"]), "play answers 200 with the job");
-    assert_eq!(lab.deployment(&job)["status"], "success");
-    // (unproven) §5: play on a finished manual job makes a new one.
-    let again = lab.play("dev", &job);
-    assert_eq!(again.status, 200);
-    assert_ne!(again.body["id"], job["id"]);
-    let second = lab.deployment(&again.body);
-    assert_eq!((&second["status"], &second["pending_approval_count"]), (&json!("blocked"), &json!(2)));
-    let hidden = lab.project(&format!("pipelines/{pipeline}/jobs?per_page=100"));
-    assert!(hidden.as_array().unwrap().iter().all(|shown| shown["id"] != job["id"]), "§4: retried jobs hide");
-    let all = lab.project(&format!("pipelines/{pipeline}/jobs?include_retried=true&per_page=100"));
-    assert!(all.as_array().unwrap().iter().any(|shown| shown["id"] == job["id"]));
-}
-
-#[test]
-fn without_rules_a_finished_deploy_is_played_a_second_time() {
-    let open = Setup { protection: Protection::Open, lag: git_hotfix::sim::Lag::none(), ..Setup::default() };
-    let lab = Lab::new(open);
-    let landed = lab.land("hotfix/a");
-    let job = lab.job(&landed, "deploy-prod-hotfix");
-    assert_eq!(lab.deployment(&job)["status"], "blocked", "§5.2: blocked without any approvals");
-    let refused = lab.approve("bo", &lab.deployment(&job));
-    assert_eq!(
-        (refused.status, &refused.body["message"]),
-        (400, &json!("This environment is not protected."))
-    );
-    lab.play("dev", &job);
-    let before = lab.server.with_world(|world| world.deployment_ids().len());
-    assert_eq!(lab.play("dev", &job).status, 200);
-    assert_eq!(lab.server.with_world(|world| world.deployment_ids().len()), before + 1);
-}
-
-#[test]
-fn a_rejection_fails_the_job_and_a_retry_starts_over() {
-    let lab = Lab::at_once();
-    let landed = lab.land("hotfix/a");
-    let job = lab.job(&landed, "deploy-prod-hotfix");
-    let deployment = lab.deployment(&job);
-    lab.approve("bo", &deployment);
-    let approval = format!("deployments/{}/approval", deployment["id"]);
-    let no = json!({"status": "rejected", "comment": "not now"});
-    let retry = format!("jobs/{}/retry", job["id"]);
-    check(
-        &lab,
-        &[
-            (
-                "§5 not yet retryable",
-                "dev",
-                "POST",
-                &retry,
-                json!({}),
-                403,
-                "403 Forbidden - Job is not retryable",
-            ),
-            ("§5.5 reject", "cleo", "POST", &approval, no, 201, "rejected"),
-            (
-                "§5.5 not approvable back",
-                "dan",
-                "POST",
-                &approval,
-                json!({"status": "approved"}),
-                400,
-                "not waiting",
-            ),
-        ],
-    );
-    let failed = lab.project(&format!("jobs/{}", job["id"]));
-    assert_eq!(
-        (&failed["status"], &failed["failure_reason"]),
-        (&json!("failed"), &json!("deployment_rejected"))
-    );
-    assert_eq!(lab.deployment(&job)["status"], "failed");
-    let again = lab.post("dev", &retry, json!({}));
-    assert_eq!(again.status, 201);
-    let fresh = lab.deployment(&again.body);
-    assert_ne!(fresh["id"], deployment["id"]);
-    assert_eq!((&fresh["pending_approval_count"], &fresh["approvals"]), (&json!(2), &json!([])));
-}
-
-#[test]
-fn an_outdated_deployment_and_a_wrong_deployer_are_refused() {
-    let lab = Lab::at_once();
-    let [first, second] = ["hotfix/a", "docs/b"].map(|name| {
-        let landed = match name {
-            "hotfix/a" => lab.land(name),
-            _ => lab.server.with_world(|world| {
-                world
-                    .push_as("mia", "main", "Docs\n", &[("b.md".to_owned(), Some("b\n".to_owned()))])
-                    .unwrap()
-            }),
-        };
-        lab.job(&landed, "deploy-prod-hotfix")
-    });
-    for job in [&second, &first] {
-        let deployment = lab.deployment(job);
-        lab.approve("bo", &deployment);
-        lab.approve("cleo", &deployment);
-        let expected = if job == &second { 200 } else { 403 };
-        assert_eq!(lab.play("dev", job).status, expected, "§5: outdated");
-    }
-    let strict = Setup {
-        protection: Protection::Protected { rules: Vec::new(), deployers: vec![Who::Level(40)] },
-        lag: git_hotfix::sim::Lag::none(),
-        ..Setup::default()
-    };
-    let lab = Lab::new(strict);
-    let landed = lab.land("hotfix/a");
-    let job = lab.job(&landed, "deploy-prod-hotfix");
-    let unset = lab.approve("bo", &lab.deployment(&job));
-    assert!(unset.text.contains("Deployment approvals is not configured for this environment."));
-    assert_eq!(lab.play("dev", &job).status, 403, "§5: approvers are not deployers");
-    assert_eq!(lab.play("mia", &job).status, 200);
-}
-
-/// §6: the cherry-pick API.
-#[test]
-fn picks_on_the_server_say_what_failed() {
-    let lab = Lab::at_once();
-    let landed = lab.land("hotfix/a");
-    let path = format!("repository/commits/{landed}/cherry_pick");
-    lab.post("dev", "repository/branches", json!({"branch": "backport/x", "ref": "develop"}));
-    let onto = json!({"branch": "backport/x"});
-    let dry = json!({"branch": "backport/x", "dry_run": true});
-    check(
-        &lab,
-        &[
-            ("§6 dry run", "dev", "POST", &path, dry, 200, r#"{"dry_run":"success"}"#),
-            ("§6 protected", "dev", "POST", &path, json!({"branch": "develop"}), 403, "403"),
-            ("§6 201, not 200", "dev", "POST", &path, onto.clone(), 201, "(cherry picked from commit"),
-            ("§6 already there", "dev", "POST", &path, onto, 400, r#""error_code":"empty""#),
-        ],
-    );
-    let files = [("apps/portal/app/login.rb".to_owned(), Some("# theirs\n".to_owned()))];
-    lab.server.with_world(|world| world.push_as("mia", "develop", "Theirs\n", &files)).unwrap();
-    lab.post("dev", "repository/branches", json!({"branch": "backport/y", "ref": "develop"}));
-    let rows: &[Row<'_>] = &[(
-        "§6 conflict",
-        "dev",
-        "POST",
-        &path,
-        json!({"branch": "backport/y"}),
-        400,
-        r#""error_code":"conflict""#,
-    )];
-    check(&lab, rows);
 }
 
 #[test]
@@ -591,4 +352,22 @@ fn auto_merge_waits_for_the_pipeline() {
     assert_eq!((set.status, &set.body["state"]), (200, &json!("opened")), "{}", set.text);
     assert_eq!(set.body["merge_when_pipeline_succeeds"], true);
     assert_eq!(looked("merged")["merge_user"]["username"], "dev");
+}
+
+#[test]
+fn only_who_may_update_starts_the_check_by_looking() {
+    let lab = Lab::at_once();
+    let iid = lab.open("hotfix/a");
+    let path = format!("projects/42/merge_requests/{iid}");
+    for (source, user, list, wanted) in [
+        ("§3 a reporter's look", "cleo", false, "unchecked"),
+        ("§3 a list", "dev", true, "unchecked"),
+        ("§3 a developer's look", "dev", false, "mergeable"),
+    ] {
+        let seen = match list {
+            true => lab.get(user, "projects/42/merge_requests").body[0].clone(),
+            false => lab.get(user, &path).body,
+        };
+        assert_eq!(seen["detailed_merge_status"], wanted, "{source}");
+    }
 }
