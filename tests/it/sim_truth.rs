@@ -267,6 +267,8 @@ fn merging_is_refused_in_order() {
     status("conflict");
     assert_eq!(lab.merge_request(iid)["has_conflicts"], true);
     check(&lab, &[("§3 422 conflict", "mia", "PUT", &merge, wrong.clone(), 422, "Branch cannot be merged")]);
+    lab.put("dev", &path, json!({"title": "Draft: x"}));
+    check(&lab, &[("§3 405 before 422", "mia", "PUT", &merge, wrong.clone(), 405, "405")]);
 
     let other = lab.branch("hotfix/b", "docs/b.md", "b\n");
     let body = json!({"source_branch": "hotfix/b", "target_branch": "main", "title": "b"});
