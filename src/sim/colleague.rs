@@ -187,6 +187,13 @@ impl World {
         self.jobs.iter().filter(|job| job.spec.name == name).map(|job| job.id).collect()
     }
 
+    /// Adds text to a job's log, as its script would.
+    pub fn add_log(&mut self, job: u64, text: &str) {
+        if let Some(job) = self.job_mut(job) {
+            job.log.push_str(text);
+        }
+    }
+
     /// The ids of all deployments, oldest first.
     pub fn deployment_ids(&self) -> Vec<u64> {
         self.deployments.iter().map(|found| found.id).collect()

@@ -4,6 +4,26 @@ use super::auth::Credentials;
 use super::respond::{Answer, Reply};
 use super::world::World;
 
+/// Refuses pushes as GitLab does; what is protected from whom comes with each push.
+pub(super) const PRE_RECEIVE: &str = r#"#!/bin/sh
+# Refuses what GitLab refuses. SIM_NO_PUSH and SIM_NO_FORCE hold full ref names.
+refuse() { echo "GitLab: $1" >&2; exit 1; }
+while read -r old new ref; do
+  case " $SIM_NO_PUSH " in *" $ref "*)
+    refuse "You are not allowed to push code to protected branches on this project." ;;
+  esac
+  case " $SIM_NO_FORCE " in *" $ref "*)
+    case "$new" in *[!0]*) ;; *)
+      refuse "You can only delete protected branches using the web interface." ;;
+    esac
+    case "$old" in *[!0]*)
+      git merge-base --is-ancestor "$old" "$new" ||
+        refuse "You are not allowed to force push code to a protected branch on this project." ;;
+    esac ;;
+  esac
+done
+"#;
+
 /// A git request, below `<project>.git`.
 #[derive(Debug, Clone)]
 pub(super) struct GitCall {

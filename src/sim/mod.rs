@@ -21,6 +21,7 @@ mod founding;
 mod git_http;
 mod jobs;
 mod labels;
+mod lifecycle;
 mod merge;
 mod merge_requests;
 mod notes;

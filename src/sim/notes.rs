@@ -9,7 +9,13 @@ use super::world::{MergeRequest, Note, PROJECT_ID, World};
 
 pub(super) fn list(world: &World, call: &Call, iid: &str) -> Reply {
     let merge_request = world.wanted(iid)?;
-    let mut notes: Vec<&Note> = merge_request.notes.iter().collect();
+    let filter = call.text("activity_filter").unwrap_or_default();
+    let wanted = |note: &&Note| match filter.as_str() {
+        "only_comments" => !note.system,
+        "only_activity" => note.system,
+        _ => true,
+    };
+    let mut notes: Vec<&Note> = merge_request.notes.iter().filter(wanted).collect();
     if call.text("order_by").as_deref() == Some("updated_at") {
         notes.sort_by_key(|note| (note.updated_at, note.id));
     }

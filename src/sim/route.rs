@@ -40,6 +40,13 @@ fn dispatch(world: &mut World, call: &Call) -> Reply {
 /// A private project does not exist for those who may not see it.
 fn readable(world: &World, call: &Call, id: &str) -> Result<(), Answer> {
     let named = id.parse() == Ok(PROJECT_ID) || id.eq_ignore_ascii_case(&world.setup.project);
+    if world.setup.former_project.as_deref() == Some(id) {
+        let below = call.segments.get(2..).unwrap_or_default().join("/");
+        let to = format!("{}/api/v4/projects/{PROJECT_ID}/{below}", world.base());
+        let to = to.trim_end_matches('/');
+        let text = format!("This resource has been moved permanently to {to}");
+        return Err(Answer::text(301, text).with("location", to));
+    }
     let member = call.user.and_then(|user| world.user(user)).is_some_and(|user| user.level.is_some());
     if named && member { Ok(()) } else { Err(Answer::not_found("Project")) }
 }

@@ -18,10 +18,9 @@ pub enum When {
     Green,
     /// Its pipeline is red.
     Red,
-    /// A deployment waits for approvals.
+    /// The deployment of production's newest commit waits for approvals, and nobody is still
+    /// about to merge another hotfix.
     Waiting,
-    /// The developer's own deployment does, whoever else's waits too.
-    OwnWaiting,
     /// A deployed hotfix's backport is open.
     BackportOpen,
 }
@@ -175,10 +174,7 @@ impl Scenario {
                 job.allow_failure = true;
             },
         ));
-        let mut second = vec![
-            by(When::OwnWaiting, 2, "bo", Deed::Approve),
-            by(When::OwnWaiting, 4, "cleo", Deed::Approve),
-        ];
+        let mut second = approvals(2, 4);
         second.push(by(
             When::Open,
             2,
@@ -222,18 +218,17 @@ impl World {
             When::Open => hotfixes().any(|found| found.state == State::Opened && found.prepared_at.is_some()),
             When::Green => head(&["success"]),
             When::Red => head(&["failed"]),
-            When::Waiting => self.waiting_deployment().is_some(),
-            When::OwnWaiting => self.deployments.iter().any(|found| {
-                self.pending_approvals(found.id) > 0
-                    && self.user(found.user).is_some_and(|user| user.username == "dev")
-            }),
+            When::Waiting => {
+                self.waiting_deployment().is_some() && hotfixes().all(|found| found.state != State::Opened)
+            }
             When::BackportOpen => !self.open_backports().is_empty(),
         }
     }
 
     fn waiting_deployment(&self) -> Option<u64> {
-        let waiting = |id: &u64| self.pending_approvals(*id) > 0;
-        self.deployments.iter().rev().map(|found| found.id).find(waiting)
+        let tip = self.branch(&self.setup.production)?;
+        let newest = self.deployments.iter().rfind(|found| found.sha == tip)?;
+        Some(newest.id).filter(|&id| self.pending_approvals(id) > 0)
     }
 
     /// Takes the events whose trigger holds and puts them on the queue.

@@ -206,6 +206,8 @@ pub enum Seed {
 pub struct Setup {
     /// The project's full path; subgroups are fine.
     pub project: String,
+    /// A path the project had before it moved: answered with 301.
+    pub former_project: Option<String>,
     /// The relative URL root, empty or as `/gitlab`.
     pub root: String,
     /// The port on loopback; 0 takes a free one.
@@ -275,6 +277,7 @@ impl Default for Setup {
         };
         Setup {
             project: "shop/web".to_owned(),
+            former_project: None,
             root: String::new(),
             port: 0,
             version: "18.9.0-ee".to_owned(),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Result;
 
-use super::repository::{Repository, Signature};
+use super::repository::Repository;
 use super::setup::Setup;
 
 pub(super) const LOGIN_MESSAGE: &str = "Fix login 500 without a session\n\n\
@@ -189,8 +189,10 @@ fn settings(setup: &Setup) -> String {
 /// Writes the shop's history and sets both branches.
 pub(super) fn write(repository: &Repository, setup: &Setup) -> Result<()> {
     let settings = settings(setup);
-    let mut author = Author { repository, start: setup.start, hours: 24 * 30 };
-    let first = author.commit(
+    let (main, develop) = (&setup.production, &setup.integration);
+    let mut history = History { stream: String::new(), start: setup.start, commits: 0 };
+    history.commit(
+        main,
         &[],
         "mia",
         "Start the shop\n",
@@ -202,74 +204,53 @@ pub(super) fn write(repository: &Repository, setup: &Setup) -> Result<()> {
             ("apps/portal/app/session.rb", SESSION),
             (ORDERS, ORDERS_FIRST),
         ],
-    )?;
-    let gateway = author.commit(
-        &[&first],
-        "dev",
-        "Add the API gateway\n",
-        &[("apps/api-gateway/router.py", ROUTER)],
-    )?;
-    let merged = author.merge(&first, &gateway, "mia", "Merge branch 'gateway' into 'main'\n")?;
-    let main = author.commit(
-        &[&merged],
+    );
+    let gateway = &[("apps/api-gateway/router.py", ROUTER)];
+    // Commits are numbered from one; the second is the gateway's own branch.
+    history.commit(develop, &[1], "dev", "Add the API gateway\n", gateway);
+    history.commit(main, &[1, 2], "mia", "Merge branch 'gateway' into 'main'\n", gateway);
+    history.commit(
+        main,
+        &[3],
         "bo",
         "Keep sessions in a table\n",
         &[("db/migrate/20260101120000_create_sessions.rb", CREATE_SESSIONS)],
-    )?;
-    let search = author.commit(
-        &[&main],
-        "dev",
-        "Route search to its own service\n",
-        &[("apps/api-gateway/router.py", ROUTER_DEVELOP)],
-    )?;
-    let redis = author.commit(
-        &[&search],
-        "bo",
-        "Move sessions to Redis\n",
-        &[("apps/portal/app/session.rb", SESSION_DEVELOP)],
-    )?;
-    let develop = author.commit(
-        &[&redis],
-        "mia",
-        "Describe the search service\n",
-        &[("docs/search.md", "# Search\n\nThe gateway sends /search to it.\n")],
-    )?;
-    repository.set_ref(&format!("refs/heads/{}", setup.production), &main)?;
-    repository.set_ref(&format!("refs/heads/{}", setup.integration), &develop)
+    );
+    let search = &[("apps/api-gateway/router.py", ROUTER_DEVELOP)];
+    history.commit(develop, &[4], "dev", "Route search to its own service\n", search);
+    let redis = &[("apps/portal/app/session.rb", SESSION_DEVELOP)];
+    history.commit(develop, &[5], "bo", "Move sessions to Redis\n", redis);
+    let docs = &[("docs/search.md", "# Search\n\nThe gateway sends /search to it.\n")];
+    history.commit(develop, &[6], "mia", "Describe the search service\n", docs);
+    repository.import(history.stream.as_bytes())
 }
 
-struct Author<'a> {
-    repository: &'a Repository,
+/// A stream for `git fast-import`: one commit a day.
+struct History {
+    stream: String,
     start: Timestamp,
-    /// How long before the world's start the next commit is made.
-    hours: i64,
+    commits: i64,
 }
 
-impl Author<'_> {
-    fn signature(&mut self, who: &str) -> Signature {
-        self.hours -= 24;
-        let at = self.start.saturating_sub(SignedDuration::from_hours(self.hours)).unwrap_or(self.start);
-        let name = super::founding::person_name(who).to_owned();
-        Signature { name, email: format!("{who}@shop.example"), date: format!("@{} +0000", at.as_second()) }
-    }
-
-    fn commit(
-        &mut self,
-        parents: &[&str],
-        who: &str,
-        message: &str,
-        files: &[(&str, &str)],
-    ) -> Result<String> {
-        let files: Vec<_> =
-            files.iter().map(|(path, text)| ((*path).to_owned(), Some((*text).to_owned()))).collect();
-        let tree = self.repository.tree_with(parents.first().copied(), &files)?;
-        let by = self.signature(who);
-        self.repository.commit_tree(&tree, parents, message, &by, &by)
-    }
-
-    fn merge(&mut self, ours: &str, theirs: &str, who: &str, message: &str) -> Result<String> {
-        let tree = self.repository.tree(theirs)?;
-        let by = self.signature(who);
-        self.repository.commit_tree(&tree, &[ours, theirs], message, &by, &by)
+impl History {
+    fn commit(&mut self, branch: &str, parents: &[i64], who: &str, message: &str, files: &[(&str, &str)]) {
+        self.commits += 1;
+        let age = SignedDuration::from_hours(24 * (30 - self.commits));
+        let at = self.start.saturating_sub(age).unwrap_or(self.start).as_second();
+        let name = super::founding::person_name(who);
+        let mut add = |line: String| {
+            self.stream.push_str(&line);
+            self.stream.push('\n');
+        };
+        add(format!("commit refs/heads/{branch}\nmark :{}", self.commits));
+        add(format!("author {name} <{who}@shop.example> {at} +0000"));
+        add(format!("committer {name} <{who}@shop.example> {at} +0000"));
+        add(format!("data {}\n{message}", message.len()));
+        for (parent, word) in parents.iter().zip(["from", "merge"]) {
+            add(format!("{word} :{parent}"));
+        }
+        for (path, text) in files {
+            add(format!("M 100644 inline {path}\ndata {}\n{text}", text.len()));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The whole flow over the wire, and git over HTTP with GitLab's rights.
 
+use git_hotfix::sim::{Seed, Setup, World};
 use serde_json::{Value, json};
 
 use crate::sim_lab::{Lab, git, said};
@@ -125,7 +126,9 @@ fn lags_show_each_state_on_the_way() {
     insta::assert_snapshot!(seen.join("\n"), @r"
     preparing none
     checking created
-    ci_must_pass created
+    ci_still_running pending
+    ci_still_running running
+    mergeable success
     ");
     assert_eq!(lab.merge_request(iid)["diff_refs"]["head_sha"], lab.merge_request(iid)["sha"]);
 }
@@ -156,4 +159,40 @@ fn unknown_routes_say_so() {
     assert_eq!(answer.status, 501);
     assert!(answer.text.contains("GET /api/v4/projects/42/no/such/thing"), "{}", answer.text);
     assert_eq!(answer.body["error"], Value::from("501 Not Implemented"));
+}
+
+#[test]
+fn a_relative_root_a_subgroup_and_a_moved_project() {
+    let lab = Lab::new(Setup {
+        root: "/gitlab".to_owned(),
+        project: "acme/shop/web".to_owned(),
+        former_project: Some("acme/old".to_owned()),
+        ..Setup::default()
+    });
+    assert!(lab.server.url().ends_with("/gitlab"));
+    let project = lab.get("dev", "projects/acme%2Fshop%2Fweb").body;
+    assert_eq!(project["web_url"], format!("{}/acme/shop/web", lab.server.url()));
+    assert_eq!(project["http_url_to_repo"], lab.server.project_url());
+    let link =
+        lab.get("dev", "projects/42/members/all?per_page=1").headers["link"].to_str().unwrap().to_owned();
+    assert!(link.contains(&format!("<{}/api/v4/projects/42/members/all?page=2", lab.server.url())), "{link}");
+    let moved = lab.get("dev", "projects/acme%2Fold/pipelines");
+    assert_eq!(moved.status, 301);
+    assert_eq!(moved.headers["location"], format!("{}/api/v4/projects/42/pipelines", lab.server.url()));
+    assert_eq!(lab.get("dev", "projects/acme/shop/web").status, 404, "a path must come in one segment");
+    lab.clone_as("dev");
+}
+
+#[test]
+fn a_world_can_begin_with_a_copy_of_a_repository() {
+    let first = Lab::at_once();
+    let own = first.clone_as("dev");
+    let seed = Seed::CopyOf(own.clone());
+    let lab = Lab::new(Setup { seed, integration: "nowhere".to_owned(), ..Setup::default() });
+    let head = said(&git(&own, &["rev-parse", "HEAD"]));
+    assert_eq!(lab.project("environments/1")["last_deployment"]["sha"], head.trim());
+    assert_eq!(lab.project("protected_branches").as_array().map(Vec::len), Some(1));
+    let setup = Setup { seed: Seed::CopyOf(own), production: "live".to_owned(), ..Setup::default() };
+    let refused = World::new(&lab.dir().join("other"), setup).unwrap_err();
+    assert!(refused.to_string().contains("live"), "{refused}");
 }
