@@ -15,6 +15,9 @@ use crate::hotfix::rung::{Block, Rung, Wait};
 use crate::hotfix::snapshot::{Sha, Snapshot};
 use crate::hotfix::step::{Acted, Consent, Question, Step, Written};
 
+/// How often in a row a step may find that the world moved.
+const MOST_STALE: u32 = 5;
+
 /// git and GitLab, as the loop sees them.
 pub trait World {
     /// Reads what the goal needs; what the floor names is read by its id.
@@ -141,9 +144,19 @@ pub fn drive(
         interval: timing.poll,
         awaited: None,
         waited: false,
+        stale: 0,
     };
     let mut previous: Option<Snapshot> = None;
     loop {
+        // A new job is made once in a run: if that one fails too, it is said, not tried again.
+        let goal = match goal {
+            Goal::Deploy { again: true }
+                if run.wrote.iter().any(|step| matches!(step, Step::Retry { .. })) =>
+            {
+                &Goal::Deploy { again: false }
+            }
+            goal => goal,
+        };
         let snapshot = match world.observe(goal, &run.floor) {
             Ok(snapshot) => snapshot,
             // A network blip never fails a watch; before the first wait it is an answer.
@@ -195,6 +208,7 @@ struct Run<'a> {
     interval: Duration,
     awaited: Option<Rung>,
     waited: bool,
+    stale: u32,
 }
 
 impl Run<'_> {
@@ -301,6 +315,7 @@ impl Run<'_> {
             Last { step: step.clone(), at: self.clock.elapsed(), seen: snapshot.clone(), unclear: false };
         let turn = match &acted {
             Acted::Changed(written) => {
+                self.stale = 0;
                 self.floor.raise(written);
                 self.wrote.push(step.clone());
                 listener.event(Event::Changed(step, written));
@@ -309,7 +324,12 @@ impl Run<'_> {
             Acted::Stale(why) => {
                 // Nothing was written: the next look decides anew, after a breath.
                 listener.event(Event::Stale(step, why));
-                Turn::Sleep
+                self.stale += 1;
+                if self.stale > MOST_STALE {
+                    return Err(moving(step, why));
+                }
+                self.sleep();
+                return Ok(Turn::Again);
             }
             Acted::Unclear(why) => {
                 last.unclear = true;
@@ -334,6 +354,12 @@ impl Run<'_> {
         self.clock.sleep(self.interval.mul_f64(0.9 + 0.2 * jitter));
         self.interval = self.interval.mul_f64(1.5).min(self.timing.poll_max).max(self.timing.poll);
     }
+}
+
+fn moving(step: &Step, why: &str) -> Problem {
+    Problem::new(Kind::Refused, format!("could not {}", step.words()))
+        .because(why)
+        .hint("look at it in GitLab, then: git hotfix status")
 }
 
 fn no_progress(step: &Step) -> Problem {

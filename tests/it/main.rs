@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod drive;
 mod git_commit;
 mod git_differential;
 mod git_lab;

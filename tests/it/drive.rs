@@ -1,0 +1,263 @@
+//! The loop over a world made of snapshots: lag, lost answers, a world that moves, time that runs out.
+
+use std::time::Duration;
+
+use git_hotfix::clock::Clock;
+use git_hotfix::error::{Kind, Problem, Result};
+use git_hotfix::hotfix::drive::{End, Event, Floor, Listener, Outcome, Timing, World, drive};
+use git_hotfix::hotfix::goal::Goal;
+use git_hotfix::hotfix::rung::Rung;
+use git_hotfix::hotfix::snapshot::*;
+use git_hotfix::hotfix::step::{Acted, Consent, Question, Step, Written};
+
+use crate::ladder::{deployment, fresh, job, request, rule, sha, waiting_for_approvals};
+
+/// A clock that only sleeping moves.
+struct TestClock(std::sync::Mutex<Duration>);
+
+impl Clock for TestClock {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn elapsed(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep(&self, time: Duration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+type Effect = fn(&mut Snapshot, &Step, u32) -> Acted;
+
+/// Shows its state only `lag` looks after it changed.
+struct Lagging {
+    shown: Snapshot,
+    real: Snapshot,
+    lag: u32,
+    behind: u32,
+    effect: Effect,
+    acts: Vec<Step>,
+    /// Looks that fail, counted down.
+    lost: u32,
+    looks: u32,
+}
+
+impl Lagging {
+    fn new(s: Snapshot, lag: u32, effect: Effect) -> Lagging {
+        Lagging { shown: s.clone(), real: s, lag, behind: 0, effect, acts: vec![], lost: 0, looks: 0 }
+    }
+}
+
+impl World for Lagging {
+    fn observe(&mut self, _: &Goal, _: &Floor) -> Result<Snapshot> {
+        self.looks += 1;
+        if self.lost > 0 && self.looks > 1 {
+            self.lost -= 1;
+            return Err(Problem::new(Kind::Unreachable, "no route"));
+        }
+        if self.behind == 0 {
+            self.shown = self.real.clone();
+        }
+        self.behind = self.behind.saturating_sub(1);
+        Ok(self.shown.clone())
+    }
+
+    fn act(&mut self, step: &Step, consent: Option<&Consent>) -> Result<Acted> {
+        assert!(!step.dangerous() || consent.is_some_and(|consent| consent.covers(step)), "{step:?}");
+        self.acts.push(step.clone());
+        self.behind = self.lag;
+        let nth = u32::try_from(self.acts.len()).unwrap();
+        Ok((self.effect)(&mut self.real, step, nth))
+    }
+}
+
+/// Says yes to everything, or to nothing.
+struct Says(bool);
+
+impl Listener for Says {
+    fn event(&mut self, _: Event<'_>) {}
+
+    fn consent(&mut self, question: Question) -> Result<Option<Consent>> {
+        Ok(self.0.then(|| question.confirmed()))
+    }
+}
+
+fn timing() -> Timing {
+    Timing {
+        poll: Duration::from_secs(1),
+        poll_max: Duration::from_secs(5),
+        settle: Duration::from_secs(20),
+        grace: Duration::from_secs(60),
+        timeout: None,
+        waits: true,
+    }
+}
+
+fn run(world: &mut Lagging, goal: &Goal, timing: Timing) -> Result<Outcome> {
+    let clock = TestClock(std::sync::Mutex::default());
+    drive(world, goal, &clock, timing, &mut Says(true))
+}
+
+fn opens(s: &mut Snapshot, step: &Step, _: u32) -> Acted {
+    match step {
+        Step::Push { tip, .. } => s.remote = Fact::Known(tip.clone()),
+        Step::Open { .. } => s.merge_request = Fact::Known(request(RequestState::Opened)),
+        other => panic!("{other:?}"),
+    }
+    Acted::Changed(Written::Plain)
+}
+
+#[test]
+fn a_lagging_list_never_makes_a_second_one() {
+    for lag in 0..8 {
+        let mut world = Lagging::new(fresh(), lag, opens);
+        let outcome = run(&mut world, &Goal::Open(Box::default()), timing()).unwrap();
+        assert_eq!(outcome.end, End::Done);
+        assert_eq!(world.acts.len(), 2, "lag {lag}: {:?}", world.acts);
+    }
+}
+
+#[test]
+fn a_lost_answer_is_read_back_and_not_sent_again() {
+    fn applied(s: &mut Snapshot, step: &Step, nth: u32) -> Acted {
+        opens(s, step, nth);
+        Acted::Unclear("connection reset".into())
+    }
+    let mut world = Lagging::new(fresh(), 3, applied);
+    assert_eq!(run(&mut world, &Goal::Open(Box::default()), timing()).unwrap().end, End::Done);
+    assert_eq!(world.acts.len(), 2, "{:?}", world.acts);
+}
+
+#[test]
+fn a_lost_request_is_sent_again_only_after_the_time_to_read_back() {
+    fn first_is_lost(s: &mut Snapshot, step: &Step, nth: u32) -> Acted {
+        match nth {
+            1 => Acted::Unclear("timed out".into()),
+            _ => opens(s, step, nth),
+        }
+    }
+    let mut world = Lagging::new(fresh(), 0, first_is_lost);
+    assert_eq!(run(&mut world, &Goal::Open(Box::default()), timing()).unwrap().end, End::Done);
+    assert_eq!(world.acts.len(), 3);
+    assert!(world.looks > 5, "{} looks within 20 s", world.looks);
+}
+
+#[test]
+fn a_yes_that_changes_nothing_is_no_progress() {
+    let mut world = Lagging::new(fresh(), 0, |_, _, _| Acted::Changed(Written::Plain));
+    let problem = run(&mut world, &Goal::Open(Box::default()), timing()).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.message.contains("no progress"), "{problem}");
+    assert_eq!(world.acts.len(), 1);
+}
+
+#[test]
+fn a_world_that_keeps_moving_is_given_up_with_its_reason() {
+    let mut world = Lagging::new(fresh(), 0, |_, _, _| Acted::Stale("somebody pushes".into()));
+    let problem = run(&mut world, &Goal::Open(Box::default()), timing()).unwrap_err();
+    assert!(problem.to_string().contains("somebody pushes"), "{problem}");
+    assert_eq!(world.acts.len(), 6);
+}
+
+#[test]
+fn a_failed_deployment_is_made_anew_once_and_not_in_a_loop() {
+    fn fails_again(s: &mut Snapshot, step: &Step, _: u32) -> Acted {
+        let Step::Retry { job: old, .. } = step else { panic!("{step:?}") };
+        let mut d = deployment(
+            RunStatus::Failed,
+            vec![rule("tech-leads", &["bo"], &[]), rule("product", &["cleo"], &[])],
+        );
+        d.job = Job { id: old + 1, ..job(RunStatus::Failed) };
+        s.deployment = Fact::Known(d);
+        Acted::Changed(Written::Job(old + 1))
+    }
+    let mut s = waiting_for_approvals();
+    let rules = vec![rule("tech-leads", &["bo"], &[]), rule("product", &["cleo"], &[])];
+    s.deployment = Fact::Known(deployment(RunStatus::Failed, rules));
+    let mut world = Lagging::new(s, 0, fails_again);
+    let outcome = run(&mut world, &Goal::Deploy { again: true }, timing()).unwrap();
+    assert!(matches!(outcome.end, End::Blocked(_)), "{:?}", outcome.end);
+    assert_eq!(world.acts.len(), 1);
+}
+
+#[test]
+fn the_job_is_played_once_however_long_it_still_looks_manual() {
+    fn plays(s: &mut Snapshot, _: &Step, _: u32) -> Acted {
+        if let Fact::Known(production) = &mut s.production {
+            production.has_fix = Fact::Known(true);
+        }
+        Acted::Changed(Written::Job(991))
+    }
+    let mut s = waiting_for_approvals();
+    let rules = vec![rule("tech-leads", &["bo"], &[]), rule("product", &["cleo"], &[])];
+    s.deployment = Fact::Known(deployment(RunStatus::Manual, rules));
+    for lag in 0..6 {
+        let mut world = Lagging::new(s.clone(), lag, plays);
+        assert_eq!(run(&mut world, &Goal::Deploy { again: false }, timing()).unwrap().end, End::Done);
+        assert_eq!(world.acts.len(), 1, "lag {lag}");
+    }
+    // Without consent nothing happens.
+    let mut world = Lagging::new(s, 0, plays);
+    let clock = TestClock(std::sync::Mutex::default());
+    let end =
+        drive(&mut world, &Goal::Deploy { again: false }, &clock, timing(), &mut Says(false)).unwrap().end;
+    assert!(matches!(end, End::Declined(_)), "{end:?}");
+    assert!(world.acts.is_empty());
+}
+
+#[test]
+fn waiting_survives_a_server_that_does_not_answer_but_the_first_look_does_not() {
+    let mut world = Lagging::new(waiting_for_approvals(), 0, |_, _, _| panic!("nothing to do"));
+    let limited = Timing { timeout: Some(Duration::from_secs(120)), ..timing() };
+    world.lost = 3;
+    let end = run(&mut world, &Goal::Deploy { again: false }, limited).unwrap().end;
+    assert!(matches!(end, End::Pending(_)), "{end:?}");
+    assert_eq!(world.lost, 0, "it went on after each of them");
+
+    struct Gone;
+    impl World for Gone {
+        fn observe(&mut self, _: &Goal, _: &Floor) -> Result<Snapshot> {
+            Err(Problem::new(Kind::Unreachable, "no route"))
+        }
+        fn act(&mut self, _: &Step, _: Option<&Consent>) -> Result<Acted> {
+            panic!("acted blindly")
+        }
+    }
+    let clock = TestClock(std::sync::Mutex::default());
+    let problem = drive(&mut Gone, &Goal::Look, &clock, timing(), &mut Says(true)).unwrap_err();
+    assert_eq!(problem.kind, Kind::Unreachable);
+}
+
+#[test]
+fn a_pipeline_that_never_comes_is_said_after_the_grace_period() {
+    let mut s = fresh();
+    s.remote = Fact::Known(sha(1));
+    s.local_contains_remote = Fact::Known(true);
+    let mut mr = request(RequestState::Opened);
+    mr.pipeline = Fact::Absent;
+    s.merge_request = Fact::Known(mr);
+    let mut world = Lagging::new(s, 0, |_, _, _| panic!("nothing to do"));
+    let End::Blocked(blocks) = run(&mut world, &Goal::Merge { auto: false }, timing()).unwrap().end else {
+        panic!("not blocked")
+    };
+    assert_eq!(blocks[0].1.kind, Kind::Pending);
+    assert!(blocks[0].1.what.contains("60 s in vain"), "{}", blocks[0].1.what);
+}
+
+#[test]
+fn waiting_for_the_next_rung_ends_when_it_is_done_or_when_it_is_your_turn() {
+    let mut s = waiting_for_approvals();
+    let mut world = Lagging::new(s.clone(), 0, |_, _, _| panic!("a wait never writes"));
+    let limited = Timing { timeout: Some(Duration::from_secs(30)), ..timing() };
+    let End::Pending(waits) = run(&mut world, &Goal::Wait(None), limited).unwrap().end else {
+        panic!("not pending")
+    };
+    assert_eq!(waits[0].0, Rung::Approve);
+    let rules = vec![rule("tech-leads", &["bo"], &[]), rule("product", &["cleo"], &[])];
+    s.deployment = Fact::Known(deployment(RunStatus::Manual, rules));
+    let mut world = Lagging::new(s, 0, |_, _, _| panic!("a wait never writes"));
+    let end = run(&mut world, &Goal::Wait(None), limited).unwrap().end;
+    assert!(matches!(&end, End::Yours(step) if matches!(**step, Step::Play { .. })), "{end:?}");
+}
