@@ -83,6 +83,13 @@ pub enum Command {
     List(command::list::Args),
     /// Give a hotfix up, while nothing has landed
     Abort(command::abort::Args),
+    /// Put the manual, the completions and the program where git and the shells find them
+    Install(command::install::Args),
+    /// Print the completion script of a shell
+    Completion(command::completion::Args),
+    /// What fits at the cursor, for the completion scripts
+    #[command(hide = true)]
+    Complete(command::complete::Args),
 }
 
 /// Which hotfix.

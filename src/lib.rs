@@ -8,6 +8,7 @@
 //! - `hotfix::{observe, act}` may use `git` and `gitlab`; the other files of `hotfix` use only
 //!   `error` and each other;
 //! - `ui` may use `hotfix::{snapshot, step, plan}`; nobody below `command` uses `ui`;
+//! - `manual` makes the pages of man(1) from `cli` and `config`, for `command`;
 //! - `sim` never uses the types of `gitlab`: one wrong struct would agree with itself.
 
 pub mod cli;
@@ -20,4 +21,5 @@ pub mod git;
 pub mod gitlab;
 pub mod hotfix;
 pub mod http;
+pub mod manual;
 pub mod ui;

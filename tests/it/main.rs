@@ -8,7 +8,9 @@
 )]
 
 mod architecture;
+mod generated;
 mod git_differential;
 mod git_lab;
+mod install;
 mod ladder;
 mod ladder_tables;
