@@ -9,6 +9,7 @@
 
 mod architecture;
 mod drive;
+mod generated;
 mod git_commit;
 mod git_differential;
 mod git_lab;
@@ -16,6 +17,7 @@ mod git_pick;
 mod git_remote;
 mod git_repo;
 mod git_worktree;
+mod install;
 mod ladder;
 mod ladder_tables;
 mod sim_faults;
