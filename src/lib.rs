@@ -20,5 +20,6 @@ pub mod git;
 pub mod gitlab;
 pub mod hotfix;
 pub mod http;
+pub mod manual;
 pub mod sim;
 pub mod ui;

@@ -9,6 +9,7 @@
 
 mod architecture;
 mod drive;
+mod generated;
 mod git_commit;
 mod git_differential;
 mod git_lab;
@@ -18,6 +19,7 @@ mod git_repo;
 mod git_worktree;
 mod journey;
 mod lab;
+mod install;
 mod ladder;
 mod ladder_tables;
 mod manifest;
