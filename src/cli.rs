@@ -87,6 +87,13 @@ pub enum Command {
     Ci(command::ci::Args),
     /// The whole flow on an embedded GitLab, nothing to set up
     Demo(command::demo::Args),
+    /// Put the manual, the completions and the program where git and the shells find them
+    Install(command::install::Args),
+    /// Print the completion script of a shell
+    Completion(command::completion::Args),
+    /// What fits at the cursor, for the completion scripts
+    #[command(hide = true)]
+    Complete(command::complete::Args),
 }
 
 /// Which hotfix.

@@ -21,5 +21,6 @@ pub mod git;
 pub mod gitlab;
 pub mod hotfix;
 pub mod http;
+pub mod manual;
 pub mod sim;
 pub mod ui;

@@ -5,9 +5,12 @@ pub mod abort;
 pub mod approve;
 pub mod backport;
 pub mod ci;
+pub mod complete;
+pub mod completion;
 pub mod demo;
 pub mod deploy;
 mod flow;
+pub mod install;
 pub mod list;
 pub mod merge;
 pub mod migrate;
@@ -85,6 +88,9 @@ fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Abort(args)) => abort::run(context, args),
         Some(Command::Ci(args)) => ci::run(context, args),
         Some(Command::Demo(args)) => demo::run(context, args),
+        Some(Command::Install(args)) => install::run(context, args),
+        Some(Command::Completion(args)) => completion::run(context, args),
+        Some(Command::Complete(args)) => complete::run(context, args),
         None => status::bare(context),
     }
 }

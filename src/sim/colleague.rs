@@ -117,6 +117,18 @@ impl World {
         }
     }
 
+    /// Deploys a commit past every pipeline, as a script at night does; GitLab only hears of it.
+    pub fn deploy_by_script(&mut self, who: &str, commit: &str) {
+        let user = self.user_named(who).map_or(0, |user| user.id);
+        let branch = self.setup.production.clone();
+        self.record_deployment(commit, &branch, user, None);
+    }
+
+    /// Protects a branch: maintainers push to it, nobody forces or deletes it.
+    pub fn protect(&mut self, branch: &str) {
+        self.protected.insert(branch.to_owned());
+    }
+
     /// Finishes preparation and check, as the web page does while somebody looks at it.
     pub(super) fn check_now(&mut self, iid: u64) {
         let now = self.now();

@@ -122,6 +122,21 @@ pub(super) fn compare(world: &World, call: &Call) -> Reply {
     ))
 }
 
+/// The best common ancestor of `refs[]`, of which GitLab takes two or more.
+pub(super) fn merge_base(world: &World, call: &Call) -> Reply {
+    let refs = call.list("refs").unwrap_or_default();
+    let [first, others @ ..] = refs.as_slice() else { return Err(Answer::parameter("refs is missing")) };
+    if others.is_empty() {
+        return Err(Answer::bad_request("Provide exactly 2 refs"));
+    }
+    let mut base = found(world.repository.resolve(first), "Ref")?;
+    for other in others {
+        let other = found(world.repository.resolve(other), "Ref")?;
+        base = found(world.repository.merge_base(&base, &other), "Merge Base")?;
+    }
+    one(world, call, &base)
+}
+
 pub(super) fn raw_file(world: &World, call: &Call, path: &str) -> Reply {
     let (_, bytes) = world.file_at(call, path)?;
     Ok(Answer::text(200, bytes))

@@ -97,6 +97,7 @@ fn repository(world: &mut World, call: &Call, path: &[&str]) -> Reply {
         ("POST", ["commits", sha, "cherry_pick"]) => commits::pick(world, call, sha, false),
         ("POST", ["commits", sha, "revert"]) => commits::pick(world, call, sha, true),
         ("GET", ["compare"]) => commits::compare(world, call),
+        ("GET", ["merge_base"]) => commits::merge_base(world, call),
         ("GET", ["files", path]) => commits::file(world, call, path),
         ("GET", ["files", path, "raw"]) => commits::raw_file(world, call, path),
         _ => Err(unknown(call)),

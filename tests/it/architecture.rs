@@ -16,7 +16,7 @@ const RULES: &[(&str, &[&str])] = &[
         "command/",
         &[
             "cli", "clock", "config", "context", "error", "git", "gitlab", "hotfix", "ci", "sim", "ui",
-            "command", "http",
+            "command", "http", "manual",
         ],
     ),
     ("hotfix/observe", &["hotfix", "git", "gitlab", "config", "error", "clock"]),
@@ -29,6 +29,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("gitlab/", &["gitlab", "http", "error", "clock"]),
     ("config/", &["config", "http", "error"]),
     ("ui/", &["ui", "hotfix", "error"]),
+    ("manual/", &["cli", "config"]),
     ("sim/", &["sim", "error"]),
     ("ci/", &["ci", "git", "gitlab", "http", "config", "error", "clock"]),
 ];

@@ -3,7 +3,7 @@
 use super::{oid, sha};
 use crate::error::Result;
 use crate::git::{GitError, Oid, Repo};
-use crate::gitlab::Client;
+use crate::gitlab::{self, Client};
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{Fact, Sha, Shipment};
 
@@ -58,15 +58,24 @@ impl<'a> History<'a> {
             }
             History::GitLab(gitlab) => {
                 let compared = gitlab.compare(old.as_str(), new.as_str())?;
-                let rows = compared.commits.into_iter().rev().filter_map(|commit| {
-                    let message = commit.message.unwrap_or(commit.title);
-                    Some((Sha::parse(&commit.id)?, message))
-                });
-                rows.collect()
+                first_parents(&compared.commits, new)
             }
         };
         Ok(Fact::Known(rows.into_iter().map(|(commit, message)| shipment(commit, &message)).collect()))
     }
+}
+
+/// GitLab compares whole histories; what landed is the line of first parents.
+fn first_parents(commits: &[gitlab::Commit], new: &Sha) -> Vec<(Sha, String)> {
+    let mut rows = Vec::new();
+    let mut next = Some(new.as_str().to_owned());
+    while let Some(commit) = next.and_then(|id| commits.iter().find(|commit| commit.id == id)) {
+        if let Some(id) = Sha::parse(&commit.id).filter(|_| rows.len() < MOST_SHIPPED) {
+            rows.push((id, commit.message.clone().unwrap_or_else(|| commit.title.clone())));
+        }
+        next = commit.parent_ids.first().cloned();
+    }
+    rows
 }
 
 /// Reads what GitLab writes into its merge commits: the title below, `See merge request …!412`.

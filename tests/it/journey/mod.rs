@@ -1,0 +1,42 @@
+//! End to end: the real program against the embedded GitLab, one file for each theme.
+
+mod backport;
+mod conflict;
+mod identity;
+mod interrupted;
+mod landing;
+mod refused;
+mod ship;
+mod steps;
+mod views;
+
+use serde_json::{Value, json};
+
+use crate::lab::Lab;
+
+/// Exactly one of everything: merge request to main, production deployment of what landed, backport
+/// branch and merge request, with the right labels.
+#[track_caller]
+fn converged(lab: &Lab, merged_by: &str) {
+    let to_main = lab.merge_requests_to("main");
+    assert_eq!(to_main.len(), 1, "{to_main:#?}");
+    assert_eq!(
+        (&to_main[0]["state"], &to_main[0]["merge_user"]["username"]),
+        (&json!("merged"), &json!(merged_by))
+    );
+    let landed = lab.tip("main");
+    let deployments = lab.get("deployments");
+    let ours: Vec<&Value> =
+        deployments.as_array().unwrap().iter().filter(|row| row["sha"] == landed.as_str()).collect();
+    assert_eq!(ours.len(), 1, "{ours:#?}");
+    assert_eq!(ours[0]["status"], "success");
+    let branches = lab.branches("backport/");
+    assert_eq!(branches, [format!("backport/develop-{}", &landed[..8])]);
+    let backport = lab.backport();
+    assert_eq!((&backport["state"], &backport["source_branch"]), (&json!("opened"), &json!(branches[0])));
+    assert_eq!(backport["labels"], json!(["backport", "auto-backport"]));
+    assert_eq!(
+        lab.get(&format!("repository/commits/{}", lab.tip(&branches[0])))["parent_ids"],
+        json!([lab.tip("develop")])
+    );
+}

@@ -1,0 +1,98 @@
+//! What ends a command before it begins: its exit code and the command that mends it.
+
+use serde_json::json;
+
+use crate::lab::{Lab, story};
+
+#[test]
+fn a_wrong_token_is_exit_4_and_never_shown() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    let mut wrong = dev.command();
+    wrong.env("GIT_HOTFIX_TOKEN", "glpat-wrong-0123456789");
+    dev.run_as(&mut wrong, &["status"]).ends(4).says("GIT_HOTFIX_TOKEN");
+    let told = dev.run_as(&mut wrong, &["status", "--json"]).ends(4).json();
+    assert_eq!((&told["version"], &told["error"]["kind"]), (&json!(1), &json!("config")));
+    assert!(told["error"]["hints"][0].is_string(), "{told}");
+    dev.run_as(&mut wrong, &["ship", "--yes"]).ends(4);
+    dev.run_as(&mut wrong, &["list"]).ends(4);
+    assert!(lab.branches("hotfix/").is_empty());
+
+    let reader = lab.server.with_world(|world| world.add_token("dev", &["read_api"], None)).unwrap();
+    let mut weak = dev.command();
+    weak.env("GIT_HOTFIX_TOKEN", reader);
+    dev.run_as(&mut weak, &["open"]).ends(4);
+    assert!(lab.merge_requests_to("main").is_empty());
+}
+
+#[test]
+fn a_server_that_is_gone_is_exit_6() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    dev.git(&["remote", "set-url", "origin", "http://127.0.0.1:9/shop/web.git"]);
+    dev.git(&["config", "hotfix.url", "http://127.0.0.1:9"]);
+    let mut gone = dev.command();
+    gone.env("GIT_HOTFIX_URL", "http://127.0.0.1:9").env("GIT_HOTFIX_RETRY_BUDGET", "0s");
+    for args in [&["status"][..], &["ship", "--yes"], &["list"], &["wait"], &["backport"]] {
+        dev.run_as(&mut gone, args).ends(6);
+    }
+    let told = dev.run_as(&mut gone, &["status", "--json"]).ends(6).json();
+    assert_eq!(told["error"]["kind"], "unreachable");
+    dev.run_as(&mut gone, &["status", "--offline"]).ends(0);
+    dev.run_as(&mut gone, &["backport", "--dry-run", "--no-fetch"]).ends(0).says("clean");
+}
+
+#[test]
+fn not_a_repository() {
+    let lab = Lab::new(story("clean"));
+    let nowhere = lab.dir().join("nowhere");
+    std::fs::create_dir(&nowhere).unwrap();
+    let dev = lab.seat("dev", &nowhere);
+    for args in [&["status"][..], &["ship", "--yes"], &["start", "x"], &["backport"]] {
+        dev.run_moving(args).ends(5).says("not a git repository");
+    }
+}
+
+#[test]
+fn a_wait_that_runs_out_is_exit_8() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    dev.run(&["wait", "nonsense", "!1"]).ends(2).says("pipeline");
+    dev.run(&["wait", "open", "--timeout", "0s"]).ends(5);
+    dev.run(&["open"]).ends(0);
+    dev.run(&["merge", "--yes"]).ends(0);
+    dev.run(&["wait", "deploy", "--timeout", "1s"]).ends(8).says("approval");
+    dev.run(&["ship", "--yes", "--timeout", "0s"]).ends(8);
+    dev.run(&["deploy", "--timeout", "soon"]).ends(2);
+}
+
+#[test]
+fn a_branch_without_a_commit_or_behind_the_remote() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.desk("dev");
+    dev.git(&["switch", "--quiet", "-c", "hotfix/login-500", "origin/main"]);
+    dev.run(&["ship", "--yes"]).ends(5).says("no commit beyond main");
+    dev.fix();
+    dev.run(&["open"]).ends(0);
+    let files = [("more.txt".to_owned(), Some("more\n".to_owned()))];
+    let tip =
+        lab.server.with_world(|world| world.push_as("mia", "hotfix/login-500", "More", &files)).unwrap();
+    dev.run(&["ship", "--yes"]).ends(5).says("git pull --rebase origin hotfix/login-500");
+    assert_eq!(lab.tip("hotfix/login-500"), tip, "never overwritten");
+}
+
+#[test]
+fn start_refuses_what_it_would_lose() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.desk("dev");
+    let files = [("apps/portal/app/login.rb".to_owned(), Some("# newer\n".to_owned()))];
+    lab.server.with_world(|world| world.push_as("mia", "main", "Newer", &files)).unwrap();
+    lab.server.with_world(|world| world.deploy_by_script("mia", &world.branch("main").unwrap()));
+    std::fs::write(dev.dir.join("apps/portal/app/login.rb"), "# mine, not committed\n").unwrap();
+    dev.run(&["start", "x"]).ends(5).says("login.rb");
+    assert_eq!(
+        std::fs::read_to_string(dev.dir.join("apps/portal/app/login.rb")).unwrap(),
+        "# mine, not committed\n"
+    );
+    dev.run(&["start", "a b"]).ends(2);
+}
