@@ -83,6 +83,8 @@ pub enum Command {
     List(command::list::Args),
     /// Give a hotfix up, while nothing has landed
     Abort(command::abort::Args),
+    /// The pipeline's side: what its jobs run
+    Ci(command::ci::Args),
     /// The whole flow on an embedded GitLab, nothing to set up
     Demo(command::demo::Args),
     /// Put the manual, the completions and the program where git and the shells find them

@@ -33,6 +33,7 @@ pub struct Context {
     repo: OnceCell<Option<Repo>>,
     client: OnceCell<Option<Client>>,
     first: OnceCell<Config>,
+    place: OnceCell<Address>,
 }
 
 impl Context {
@@ -46,6 +47,7 @@ impl Context {
             repo: OnceCell::new(),
             client: OnceCell::new(),
             first: OnceCell::new(),
+            place: OnceCell::new(),
         }
     }
 
@@ -130,8 +132,17 @@ impl Context {
         }
     }
 
+    /// Takes the project's place on GitLab from somebody who knows it better than the remote: a pipeline's
+    /// job. Counts only before the place is first used.
+    pub fn stand_at(&self, place: Address) {
+        let _ = self.place.set(place);
+    }
+
     /// Where the project is on GitLab.
     pub fn address(&self) -> Result<Address> {
+        if let Some(place) = self.place.get() {
+            return Ok(place.clone());
+        }
         let first = self.first()?;
         if let Some(project) = &self.globals.repo {
             let base = match &first.url.value {

@@ -10,6 +10,7 @@
 //! - `ui` may use `hotfix::{snapshot, step, plan}`; nobody below `command` uses `ui`;
 //! - `sim` never uses the types of `gitlab`: one wrong struct would agree with itself.
 
+pub mod ci;
 pub mod cli;
 pub mod clock;
 pub mod command;

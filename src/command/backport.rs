@@ -112,20 +112,25 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         ..flow::Options::default()
     };
     let named = args.named.hotfix.as_deref();
-    let (s, ended, problem) = match local {
+    let (s, ended) = match local {
         true => {
             let mut site = flow::site(ctx, named, &options)?;
             let s = site.observe(&Goal::Backport, &Floor::default())?;
             let ended = if args.no_push { write_local(&site, &s)? } else { looked_at(&s) };
-            (s, ended, None)
+            (s, ended)
         }
-        false => {
-            let ran = flow::run(ctx, named, &Goal::Backport, options)?;
-            let problem = ran.problem();
-            let ended = looked_at(&ran.outcome.snapshot);
-            (ran.outcome.snapshot, ended, problem)
-        }
+        false => return told(ctx, flow::run(ctx, named, &Goal::Backport, options)?, args.json),
     };
+    tell(ctx, &s, &ended, None, args.json)
+}
+
+/// Shows how a run of the goal ended, lane by lane, and says with which exit code.
+pub(super) fn told(ctx: &Context, ran: flow::Ran, json: bool) -> Result<Exit> {
+    let s = &ran.outcome.snapshot;
+    tell(ctx, s, &looked_at(s), ran.problem(), json)
+}
+
+fn tell(ctx: &Context, s: &Snapshot, ended: &[Ended], problem: Option<Problem>, json: bool) -> Result<Exit> {
     if ended.is_empty() {
         return Err(problem.unwrap_or_else(|| {
             Problem::new(Kind::Config, "there is no branch to backport to")
@@ -133,13 +138,13 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         }));
     }
     let some_failed = ended.iter().any(|lane| lane.result == Verdict::Failed);
-    match args.json {
-        true => ctx.ui.json(&document(&s, &ended)),
-        false => ctx.ui.data(&view(&s, &ended)),
+    match json {
+        true => ctx.ui.json(&document(s, ended)),
+        false => ctx.ui.data(&view(s, ended)),
     }
     if let Some(problem) = problem {
         // The lanes are told; what stopped one of them is told after them.
-        if !args.json {
+        if !json {
             ctx.ui.error(&problem);
         }
         return Ok(Exit::As(problem.kind));

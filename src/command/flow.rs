@@ -8,6 +8,7 @@ use super::usage_problem;
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::git::Head;
+use crate::git::remote::Credential;
 use crate::hotfix::drive::{End, Outcome, Timing, drive};
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::{Rung, Wait, Who};
@@ -40,6 +41,19 @@ pub(super) struct Options {
     pub(super) no_fetch: bool,
     /// Go on without a token, as far as git goes.
     pub(super) without_gitlab: bool,
+    /// What a pipeline's job has in place of a user.
+    pub(super) runner: Option<Runner>,
+}
+
+/// What a pipeline's job has in place of a user.
+#[derive(Debug, Clone)]
+pub(super) struct Runner {
+    /// For fetches and pushes.
+    pub(super) credential: Credential,
+    /// Who commits, where the job's git does not know.
+    pub(super) committer: Option<(String, String)>,
+    /// The checkout is the runner's own, and nobody keeps it.
+    pub(super) throwaway: bool,
 }
 
 /// What came of it.
@@ -115,7 +129,13 @@ pub(super) fn site_for<'a>(ctx: &'a Context, selector: Selector, options: &Optio
         })
     };
     let (file, label) = ctx.file_on_production()?;
-    Site::new(repo, gitlab, ctx.clock.as_ref(), Box::new(configure), (file, label), selector)
+    let mut site = Site::new(repo, gitlab, ctx.clock.as_ref(), Box::new(configure), (file, label), selector)?;
+    if let Some(runner) = options.runner.clone() {
+        site.credential = Some(runner.credential);
+        site.committer = runner.committer;
+        site.throwaway = runner.throwaway;
+    }
+    Ok(site)
 }
 
 fn policy(config: &crate::config::Config) -> Policy {

@@ -4,7 +4,7 @@
 pub mod abort;
 pub mod approve;
 pub mod backport;
-
+pub mod ci;
 pub mod complete;
 pub mod completion;
 pub mod demo;
@@ -86,6 +86,7 @@ fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Verify(args)) => verify::run(context, args),
         Some(Command::List(args)) => list::run(context, args),
         Some(Command::Abort(args)) => abort::run(context, args),
+        Some(Command::Ci(args)) => ci::run(context, args),
         Some(Command::Demo(args)) => demo::run(context, args),
         Some(Command::Install(args)) => install::run(context, args),
         Some(Command::Completion(args)) => completion::run(context, args),

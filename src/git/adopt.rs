@@ -27,6 +27,12 @@ pub enum Adoption {
 /// More commits than any backport has; beyond it a branch is somebody's own.
 const MOST: usize = 1000;
 
+/// The commit that the branch at `tip` was cut from.
+pub(super) fn base(repo: &Repo, tip: Oid, target: Oid) -> Result<Option<Oid>, GitError> {
+    let commits = repo.range(tip, &[target], false, MOST)?;
+    Ok(commits.last().and_then(|first| first.parents.first().copied()))
+}
+
 /// Looks at the branch at `tip`, which is to bring `source` to the branch at `target`.
 pub fn inspect(repo: &Repo, tip: Oid, target: Oid, source: &Source) -> Result<Adoption, GitError> {
     let foreign = |why: &str| Ok(Adoption::Foreign { why: why.to_owned() });

@@ -11,6 +11,7 @@ use super::error::GitError;
 use super::landed::Source;
 use super::object::Commit;
 use super::repo::{Repo, parse_oid};
+use super::run::Exit;
 use super::trailer::{self, Rules};
 
 /// The trailer by which a placeholder is known.
@@ -154,6 +155,13 @@ pub fn is_empty(repo: &Repo, commit: &Commit) -> Result<bool, GitError> {
         [parent] => Ok(repo.commit(parent)?.tree == commit.tree),
         _ => Ok(false),
     }
+}
+
+/// Whether configuration or environment say who commits; what git would make up from the machine does not
+/// count.
+pub fn names_committer(repo: &Repo) -> Result<bool, GitError> {
+    let call = repo.call_with(vec!["-c".into(), "user.useConfigOnly=true".into()], "var");
+    Ok(call.with_committer().arg("GIT_COMMITTER_IDENT").output()?.exit == Exit::Code(0))
 }
 
 /// Name, mail address and time of the committer, as they stand in a commit. Asked each time: it is now.

@@ -3,6 +3,8 @@
 //! In a shallow clone git is asked, which knows every rule of cut-off history; and what the cut hides is
 //! an error, never an answer.
 
+use std::collections::HashSet;
+
 use super::Oid;
 use super::error::GitError;
 use super::object::{self, Commit};
@@ -52,11 +54,11 @@ impl Repo {
                 .arg(include.to_string())
                 .args(exclude.iter().map(|id| format!("^{id}")))
                 .ok()?;
-            return listing
-                .split(|&byte| byte == b'\n')
-                .filter(|line| !line.is_empty())
-                .map(|line| parse_oid(line, "rev-list"))
-                .collect();
+            let ids = names(&listing, "rev-list")?;
+            // What a cut hides would come after it; behind the last one that was asked for, nothing is missed.
+            let whole = if ids.len() == limit { limit.saturating_sub(1) } else { ids.len() };
+            self.without_cut(ids.get(..whole).unwrap_or_default())?;
+            return Ok(ids);
         }
         use gix::revision::walk::Sorting;
         use gix::traverse::commit::simple::CommitTimeOrder;
@@ -82,13 +84,20 @@ impl Repo {
             return Ok(true);
         }
         if self.is_shallow() {
+            if !self.has_commit(ancestor)? {
+                return self.without_cut(&self.walk(&[descendant.to_string()])?).map(|()| false);
+            }
             let output = self
                 .call("merge-base")
                 .args(["--is-ancestor", &ancestor.to_string(), &descendant.to_string()])
                 .output()?;
             return match output.exit {
                 Exit::Code(0) => Ok(true),
-                Exit::Code(1) => self.whole_below(&[descendant]).map(|()| false),
+                // A cut below the descendant hides nothing of the ancestor where the ancestor is above it.
+                Exit::Code(1) => {
+                    let open = self.walk(&[descendant.to_string(), format!("^{ancestor}")])?;
+                    self.without_cut(&open).map(|()| false)
+                }
                 _ => Err(output.into_error("merge-base")),
             };
         }
@@ -106,18 +115,12 @@ impl Repo {
             let output =
                 self.call("merge-base").args(["--all", &one.to_string(), &two.to_string()]).output()?;
             let bases = match output.exit {
-                Exit::Code(0) => output
-                    .stdout
-                    .split(|&byte| byte == b'\n')
-                    .filter(|line| !line.is_empty())
-                    .map(|line| parse_oid(line, "merge-base"))
-                    .collect::<Result<Vec<_>, _>>()?,
+                Exit::Code(0) => names(&output.stdout, "merge-base")?,
                 Exit::Code(1) => Vec::new(),
                 _ => return Err(output.into_error("merge-base")),
             };
-            if bases.is_empty() {
-                self.whole_below(&[one, two])?;
-            }
+            // A better base can only hide below a cut that one side alone reaches.
+            self.without_cut(&self.walk(&[format!("{one}...{two}")])?)?;
             return Ok(bases);
         }
         let mut store = self.store()?;
@@ -130,21 +133,25 @@ impl Repo {
             .collect())
     }
 
-    /// An error if a cut hides part of the history of `tips`.
-    fn whole_below(&self, tips: &[Oid]) -> Result<(), GitError> {
+    fn walk(&self, revisions: &[String]) -> Result<Vec<Oid>, GitError> {
+        names(&self.call("rev-list").arg("--end-of-options").args(revisions).ok()?, "rev-list")
+    }
+
+    /// An error if history is cut off below one of `ids`.
+    fn without_cut(&self, ids: &[Oid]) -> Result<(), GitError> {
         let file = self.common_dir().join("shallow");
         let cuts = std::fs::read(&file)
             .map_err(|error| GitError::io(format!("could not read {}", file.display()), error))?;
-        let cuts: Vec<Oid> = cuts
-            .split(|&byte| byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| parse_oid(line, "shallow"))
-            .collect::<Result<_, _>>()?;
-        for &tip in tips {
-            if self.range_ids(tip, &[], false, usize::MAX)?.iter().any(|id| cuts.contains(id)) {
-                return Err(GitError::Shallow);
-            }
+        let cuts: HashSet<Oid> = names(&cuts, "shallow")?.into_iter().collect();
+        match ids.iter().any(|id| cuts.contains(id)) {
+            true => Err(GitError::Shallow),
+            false => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// One object name a line.
+fn names(listing: &[u8], subcommand: &str) -> Result<Vec<Oid>, GitError> {
+    let lines = listing.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| parse_oid(line, subcommand)).collect()
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Oid;
+use super::adopt::{self, Adoption};
 use super::error::GitError;
 use super::landed::{Source, SourceError};
 use super::object::{self, Change};
@@ -81,10 +82,15 @@ impl Completed<'_> {
 
     /// As [`pick::predict`], fetching what the merge reads.
     pub fn predict(&self, head: Oid, main: Oid) -> Result<Coming, GitError> {
-        if !self.repo.is_partial()? {
+        let partial = self.repo.is_partial()?;
+        if !partial && !self.repo.is_shallow() {
             return pick::predict(self.repo, head, main);
         }
-        let base = self.decide(&[head, main], |repo| repo.merge_base(head, main))?;
+        // Git merges on whatever base a shallow clone shows it.
+        let base = self.decide(&[main], |repo| repo.merge_base(head, main))?;
+        if !partial {
+            return pick::predict(self.repo, head, main);
+        }
         let source = base.map(|base| Source::merge(head, base));
         for extent in [Extent::SamePath, Extent::Renames] {
             if let Some(source) = &source {
@@ -96,6 +102,24 @@ impl Completed<'_> {
             }
         }
         pick::predict(self.repo, head, main)
+    }
+
+    /// As [`adopt::inspect`], fetching the files that a partial clone lacks.
+    pub fn inspect(&self, tip: Oid, target: Oid, source: &Source) -> Result<Adoption, GitError> {
+        let base = match self.repo.is_partial()? {
+            true => adopt::base(self.repo, tip, target)?,
+            false => None,
+        };
+        for extent in [Extent::SamePath, Extent::Renames] {
+            if let Some(base) = base {
+                self.supply(source, &[base], extent)?;
+            }
+            match adopt::inspect(self.repo, tip, target, source) {
+                Err(GitError::MissingObject(_)) if base.is_some() => {}
+                answer => return answer,
+            }
+        }
+        adopt::inspect(self.repo, tip, target, source)
     }
 
     fn deepen(&self, tips: &[Oid], by: Deepen) -> Result<(), GitError> {

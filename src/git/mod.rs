@@ -10,6 +10,7 @@ mod browse;
 pub mod commit;
 pub mod config;
 pub mod conflict;
+mod credential;
 mod error;
 mod history;
 pub mod incomplete;

@@ -4,32 +4,15 @@
 //! `refs/heads`, and no push moves a branch from anywhere but where it was last seen.
 
 use std::ffi::OsString;
-use std::fmt;
 
 use bstr::ByteSlice;
 
 use super::Oid;
 use super::config::Config;
+pub use super::credential::Credential;
 use super::error::GitError;
 use super::repo::{Repo, check_name, parse_oid};
 use super::run::{Call, Exit, NO_HOOKS, Output};
-
-/// A user name and a secret for one host. Never in arguments or files; git asks for it through a helper.
-#[derive(Clone)]
-pub struct Credential {
-    /// Scheme, host and port that it is for: `https://gitlab.example:8443`.
-    pub origin: String,
-    /// The user name (`oauth2`, `gitlab-ci-token`).
-    pub username: String,
-    /// The secret.
-    pub secret: String,
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credential({} as {}, secret withheld)", self.origin, self.username)
-    }
-}
 
 /// What to fetch.
 #[derive(Debug, Default)]
@@ -51,6 +34,9 @@ pub enum Deepen {
     By(u32),
     /// To the whole of it.
     All,
+    /// So many commits below each tip; deeper history that was here is cut off too. For a clone that nobody
+    /// keeps.
+    Cut(u32),
 }
 
 /// Where a remote branch must stand for a push to happen.
@@ -141,7 +127,7 @@ impl Repo {
                 return Err(bad());
             }
         }
-        let mut call = self.network("fetch", fetch.credential).args([
+        let mut call = self.network_to("fetch", fetch.remote, fetch.credential, false)?.args([
             "--quiet",
             "--no-write-fetch-head",
             "--no-tags",
@@ -153,6 +139,7 @@ impl Repo {
         call = match fetch.deepen {
             Some(Deepen::By(depth)) => call.arg(format!("--deepen={depth}")),
             Some(Deepen::All) => call.arg("--unshallow"),
+            Some(Deepen::Cut(depth)) => call.arg(format!("--depth={depth}")),
             None => call,
         };
         call.arg("--").arg(fetch.remote).args(fetch.refspecs).ok().map(drop)
@@ -166,7 +153,7 @@ impl Repo {
         };
         check_remote(&remote)?;
         let list: String = ids.iter().map(|id| format!("{id}\n")).collect();
-        self.network("fetch", credential)
+        self.network_to("fetch", &remote, credential, false)?
             .args(["--quiet", "--no-write-fetch-head", "--no-tags", "--no-auto-maintenance"])
             .args(["--no-recurse-submodules", "--refmap=", "--filter=blob:none", "--stdin", "--", &remote])
             .stdin(list)
@@ -182,7 +169,8 @@ impl Repo {
         credential: Option<&Credential>,
     ) -> Result<Vec<(String, Oid)>, GitError> {
         check_remote(remote)?;
-        let call = self.network("ls-remote", credential).args(["--quiet", "--refs", "--"]);
+        let call = self.network_to("ls-remote", remote, credential, false)?;
+        let call = call.args(["--quiet", "--refs", "--"]);
         let listing = call.arg(remote).args(patterns).ok()?;
         listing
             .lines()
@@ -201,7 +189,7 @@ impl Repo {
             Expect::At(id) => id.to_string(),
         };
         let source = push.source.map(|id| id.to_string()).unwrap_or_default();
-        let mut call = self.network_with("push", push.credential, push.hooks);
+        let mut call = self.network_to("push", push.remote, push.credential, push.hooks)?;
         call = call.args(["--porcelain", "--no-follow-tags"]);
         call = call.args(["--recurse-submodules=no", "--no-signed"]);
         call = call.arg(format!("--force-with-lease={full}:{expected}"));
@@ -222,14 +210,43 @@ impl Repo {
         })
     }
 
-    /// A call that talks to a remote and runs no hook here.
-    fn network(&self, subcommand: &str, credential: Option<&Credential>) -> Call {
-        self.network_with(subcommand, credential, false)
+    /// A call that talks to `remote`. A user and a secret in its address (a job's checkout has them) would
+    /// come before any other: with a credential of ours, they are taken out.
+    fn network_to(
+        &self,
+        subcommand: &str,
+        remote: &str,
+        credential: Option<&Credential>,
+        hooks: bool,
+    ) -> Result<Call, GitError> {
+        let config = self.config()?;
+        let pushed = if subcommand == "push" { url_of(config, remote, "pushurl") } else { None };
+        let address = pushed.or_else(|| url_of(config, remote, "url"));
+        let own =
+            address.and_then(|address| credential.and_then(|it| Some((it.without_user(&address)?, address))));
+        let mut options = Vec::new();
+        if let Some((bare, _)) = &own {
+            // The longest match wins, and none is longer than the whole address, which is a secret.
+            for name in ["insteadOf", "pushInsteadOf"] {
+                options.push(format!("--config-env=url.{bare}.{name}=GIT_HOTFIX_ADDRESS").into());
+            }
+        }
+        let call = self.network(options, subcommand, credential, hooks);
+        Ok(match own {
+            Some((_, address)) => call.env("GIT_HOTFIX_ADDRESS", address),
+            None => call,
+        })
     }
 
-    fn network_with(&self, subcommand: &str, credential: Option<&Credential>, hooks: bool) -> Call {
+    pub(super) fn network(
+        &self,
+        mut options: Vec<OsString>,
+        subcommand: &str,
+        credential: Option<&Credential>,
+        hooks: bool,
+    ) -> Call {
         // A redirect would carry credentials to another host.
-        let mut options: Vec<OsString> = vec!["-c".into(), "http.followRedirects=false".into()];
+        options.extend(["-c".into(), "http.followRedirects=false".into()]);
         if !hooks {
             options.extend(NO_HOOKS.map(OsString::from));
         }
@@ -323,48 +340,4 @@ fn check_remote(remote: &str) -> Result<(), GitError> {
         return Err(GitError::BadName { name: remote.to_owned(), role: "a remote" });
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::git::run::Git;
-
-    #[test]
-    fn a_credential_is_for_its_own_host_alone() {
-        #[expect(clippy::disallowed_methods, reason = "tests look for git")]
-        let path = std::env::var_os("PATH").unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let git = Git::find(&path, dir.path())
-            .unwrap()
-            .with_env("HOME", dir.path())
-            .with_env("GIT_CONFIG_GLOBAL", dir.path().join("config"))
-            .with_env("GIT_CONFIG_NOSYSTEM", "1");
-        git.call("init").arg("-q").cwd(dir.path()).ok().unwrap();
-        git.call("config")
-            .args(["credential.helper", "!touch users-helper-ran; true"])
-            .cwd(dir.path())
-            .ok()
-            .unwrap();
-        let repo = Repo::discover(git, Some(dir.path())).unwrap();
-        let credential = Credential {
-            origin: "https://gitlab.example:8443".to_owned(),
-            username: "oauth2".to_owned(),
-            secret: "glpat-canary".to_owned(),
-        };
-        let fill = |host: &str| {
-            let call = repo.network("credential", Some(&credential)).arg("fill");
-            call.stdin(format!("protocol=https\nhost={host}\n\n")).output().unwrap()
-        };
-        let ours = fill("gitlab.example:8443");
-        let said = String::from_utf8(ours.stdout).unwrap();
-        assert!(said.contains("username=oauth2\n") && said.contains("password=glpat-canary\n"), "{said}");
-        for other in ["gitlab.example", "evil.example:8443", "gitlab.example.evil:8443"] {
-            let output = fill(other);
-            assert!(!String::from_utf8_lossy(&output.stdout).contains("canary"));
-            assert_ne!(output.exit, Exit::Code(0));
-        }
-        assert!(!dir.path().join("users-helper-ran").exists());
-        assert!(!format!("{credential:?}").contains("canary"));
-    }
 }

@@ -51,6 +51,21 @@ impl Client {
         self.get(&Request::new(Method::Get, ["user"]))
     }
 
+    /// The name and the mail address that GitLab itself would commit with for the token's user.
+    pub fn committer(&self) -> Result<(String, String)> {
+        #[derive(Deserialize)]
+        struct Committer {
+            username: String,
+            name: Option<String>,
+            commit_email: Option<String>,
+            email: Option<String>,
+        }
+        let me: Committer = self.get(&Request::new(Method::Get, ["user"]))?;
+        let email = me.commit_email.or(me.email).filter(|email| !email.is_empty());
+        let email = email.unwrap_or_else(|| format!("{}@noreply.{}", me.username, self.host()));
+        Ok((me.name.unwrap_or(me.username), email))
+    }
+
     /// The token itself. 401 for a job token and for OAuth tokens too.
     pub fn token_info(&self) -> Result<TokenInfo> {
         self.get(&Request::new(Method::Get, ["personal_access_tokens", "self"]))

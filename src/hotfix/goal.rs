@@ -164,6 +164,11 @@ impl Scope {
         self != Scope::Offline
     }
 
+    /// Whether what production runs is read. A backport goes from what landed, deployed or not.
+    pub fn production(self) -> bool {
+        self.online() && self != Scope::Backport
+    }
+
     /// Whether pipeline and deployment of the production branch are read.
     pub fn deployment(self) -> bool {
         matches!(self, Scope::Deploy | Scope::Everything)

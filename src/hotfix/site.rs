@@ -10,6 +10,7 @@ use globset::GlobSet;
 
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::git::incomplete::Completed;
 use crate::git::remote::Credential;
 use crate::git::{Oid, Repo};
 use crate::gitlab::Client;
@@ -67,6 +68,10 @@ pub struct Site<'a> {
     pub selector: Selector,
     /// In place of the user's own git credentials (CI).
     pub credential: Option<Credential>,
+    /// Who commits, where git does not know: name and mail address.
+    pub committer: Option<(String, String)>,
+    /// Nobody keeps this clone: what is fetched into a shallow one may cut its history shorter still.
+    pub throwaway: bool,
     configure: Configure<'a>,
     file: Option<Vec<u8>>,
     pub(super) kept: Kept,
@@ -80,6 +85,8 @@ pub type Configure<'a> = Box<dyn Fn(Option<&[u8]>, &str) -> Result<Settings> + '
 pub(super) struct Kept {
     /// What the remote said of its branches, and when.
     pub(super) refs: Option<(Duration, HashMap<String, Oid>)>,
+    /// The merge request that the commit we were given landed with.
+    pub(super) request: Option<u64>,
     /// Whose token this is.
     pub(super) me: Option<Person>,
     /// Members that can fill a rule, by the rule's identity.
@@ -102,16 +109,36 @@ impl<'a> Site<'a> {
     ) -> Result<Self> {
         let settings = configure(file.0.as_deref(), &file.1)?;
         let kept = Kept::default();
-        Ok(Site { repo, gitlab, clock, settings, selector, credential: None, configure, file: file.0, kept })
+        Ok(Site {
+            repo,
+            gitlab,
+            clock,
+            settings,
+            selector,
+            credential: None,
+            committer: None,
+            throwaway: false,
+            configure,
+            file: file.0,
+            kept,
+        })
     }
 
-    /// Takes over `.hotfix.toml` as it is on the production branch now.
-    pub(super) fn reconfigure(&mut self, file: Option<Vec<u8>>, label: &str) -> Result<()> {
-        if self.file != file {
+    /// Takes over `.hotfix.toml` as it is on the production branch now; true when it was another.
+    pub(super) fn reconfigure(&mut self, file: Option<Vec<u8>>, label: &str) -> Result<bool> {
+        let other = self.file != file;
+        if other {
             self.settings = (self.configure)(file.as_deref(), label)?;
             self.file = file;
         }
-        Ok(())
+        Ok(other)
+    }
+
+    /// What can complete a shallow or partial clone; none where the remote is left alone.
+    pub(super) fn completed(&self) -> Option<Completed<'_>> {
+        let alone = self.settings.offline || self.settings.no_fetch;
+        let repo = self.repo.filter(|_| !alone)?;
+        Some(Completed { repo, remote: &self.settings.remote, credential: self.credential.as_ref() })
     }
 }
 

@@ -169,6 +169,25 @@ impl Ui {
         self.page(Stream::Talk, talk);
     }
 
+    /// Opens a foldable section of a job's log, `at` being seconds since 1970; nothing elsewhere. Its name
+    /// holds letters, digits, `-` and `_` only.
+    pub fn open_section(&self, name: &str, title: &str, at: i64) {
+        let title = self.redact(&clean::clean_line(title));
+        self.section(&format!("section_start:{at}:{name}"), &title);
+    }
+
+    /// Closes a section of a job's log.
+    pub fn close_section(&self, name: &str, at: i64) {
+        self.section(&format!("section_end:{at}:{name}"), "");
+    }
+
+    fn section(&self, marker: &str, title: &str) {
+        if self.shared.terminal.ci {
+            // Past the check for forged markers: this one is ours.
+            lock(&self.shared.screen).write(Stream::Talk, &format!("{marker}\r\u{1b}[0K{title}\n"));
+        }
+    }
+
     /// Warns, quiet or not.
     pub fn warn(&self, warning: &str) {
         self.labelled(Style::Warn, "warning:", warning, plainly);

@@ -8,6 +8,8 @@
 )]
 
 mod architecture;
+mod ci_backport;
+mod cut_history;
 mod drive;
 mod generated;
 mod git_commit;

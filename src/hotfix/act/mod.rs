@@ -65,7 +65,8 @@ pub(super) fn write_backport(site: &Site<'_>, onto: &Sha, landed: &Landed, pick:
     let repo = clone(site)?;
     let onto = oid(onto)?;
     let source = of_landed(repo, landed, oid(&landed.commit)?)?;
-    let options = Options { signoff: site.settings.signoff, ..Options::default() };
+    let committer = site.committer.clone();
+    let options = Options { signoff: site.settings.signoff, committer, ..Options::default() };
     match pick {
         Pick::Clean { trees } => {
             let trees = trees.iter().map(oid).collect::<Result<Vec<Oid>>>()?;

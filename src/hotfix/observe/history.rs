@@ -2,7 +2,7 @@
 
 use super::{oid, sha};
 use crate::error::Result;
-use crate::git::Repo;
+use crate::git::{GitError, Oid, Repo};
 use crate::gitlab::{self, Client};
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{Fact, Sha, Shipment};
@@ -44,20 +44,24 @@ impl<'a> History<'a> {
     }
 
     /// First-parent commits from `old` (not included) to `new`, newest first, as what they ship.
-    pub(super) fn shipments(self, old: Option<&Sha>, new: &Sha) -> Result<Vec<Shipment>> {
-        let rows: Vec<(Sha, String)> = match (self, old) {
-            (History::Clone(repo), _) => {
-                let exclude: Vec<_> = old.map(oid).transpose()?.into_iter().collect();
-                let commits = repo.range(oid(new)?, &exclude, true, MOST_SHIPPED)?;
+    pub(super) fn shipments(self, site: &Site<'_>, old: &Sha, new: &Sha) -> Result<Fact<Vec<Shipment>>> {
+        let rows: Vec<(Sha, String)> = match self {
+            History::Clone(repo) => {
+                let (old, new) = (oid(old)?, oid(new)?);
+                let commits = ask(site, repo, |repo| match repo.has_commit(old)? {
+                    true => repo.range(new, &[old], true, MOST_SHIPPED).map(Some),
+                    false if repo.is_shallow() => Err(GitError::Shallow),
+                    false => Ok(None),
+                })?;
+                let Fact::Known(Some(commits)) = commits else { return Ok(Fact::Unknown) };
                 commits.into_iter().map(|commit| (sha(commit.id), commit.message.to_string())).collect()
             }
-            (History::GitLab(gitlab), Some(old)) => {
+            History::GitLab(gitlab) => {
                 let compared = gitlab.compare(old.as_str(), new.as_str())?;
                 first_parents(&compared.commits, new)
             }
-            (History::GitLab(_), None) => Vec::new(),
         };
-        Ok(rows.into_iter().map(|(commit, message)| shipment(commit, &message)).collect())
+        Ok(Fact::Known(rows.into_iter().map(|(commit, message)| shipment(commit, &message)).collect()))
     }
 }
 
@@ -89,6 +93,34 @@ fn shipment(commit: Sha, message: &str) -> Shipment {
     Shipment { commit, iid, title: title.unwrap_or(first).to_owned(), own: false }
 }
 
+/// Asks the clone; where it is shallow, with as much more history as the answer needs. Unknown where that may
+/// not be fetched.
+pub(super) fn ask<T>(
+    site: &Site<'_>,
+    repo: &Repo,
+    question: impl Fn(&Repo) -> std::result::Result<T, GitError>,
+) -> Result<Fact<T>> {
+    let answer = match site.completed() {
+        Some(completed) => completed.decide(&tips(site), question),
+        None => question(repo),
+    };
+    match answer {
+        Ok(answer) => Ok(Fact::Known(answer)),
+        Err(GitError::Shallow) => Ok(Fact::Unknown),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The remote branches below which history is fetched: all but the backports, which are short.
+pub(super) fn tips(site: &Site<'_>) -> Vec<Oid> {
+    let asked = site.kept.refs.iter().flat_map(|(_, branches)| branches);
+    let mut tips: Vec<Oid> =
+        asked.filter(|(name, _)| !name.starts_with("backport/")).map(|(_, tip)| *tip).collect();
+    tips.sort();
+    tips.dedup();
+    tips
+}
+
 /// Whether `old` is an ancestor of (or is) `new`; unknown where it could not be told.
 pub(super) fn contains(site: &mut Site<'_>, new: &Sha, old: &Sha) -> Result<Fact<bool>> {
     if new == old {
@@ -100,16 +132,18 @@ pub(super) fn contains(site: &mut Site<'_>, new: &Sha, old: &Sha) -> Result<Fact
     let answer = match History::of(site) {
         None => return Ok(Fact::Unknown),
         Some(History::Clone(repo)) => {
+            let (new, old) = (oid(new)?, oid(old)?);
+            if !repo.has_commit(new)? {
+                return Ok(Fact::Unknown);
+            }
             // A commit that is not here after the fetch of `new` is not in `new`'s history, unless the
             // history itself is cut short.
-            match (repo.has_commit(oid(new)?)?, repo.has_commit(oid(old)?)?) {
-                (false, _) => return Ok(Fact::Unknown),
-                (true, false) if repo.is_shallow() => return Ok(Fact::Unknown),
-                (true, false) => false,
-                (true, true) => match repo.is_ancestor(oid(old)?, oid(new)?)? {
-                    false if repo.is_shallow() => return Ok(Fact::Unknown),
-                    answer => answer,
-                },
+            match ask(site, repo, |repo| match repo.is_shallow() || repo.has_commit(old)? {
+                true => repo.is_ancestor(old, new),
+                false => Ok(false),
+            })? {
+                Fact::Known(answer) => answer,
+                _ => return Ok(Fact::Unknown),
             }
         }
         Some(History::GitLab(gitlab)) => match gitlab.merge_base(old.as_str(), new.as_str())? {

@@ -3,6 +3,7 @@
 //! An old merge request of the same branch name is this hotfix only if its head belongs to the branch as
 //! it is now.
 
+use super::history::ask;
 use super::{contains, review};
 use crate::error::{Kind, Problem, Result};
 use crate::gitlab::{MergeRequest, MergeRequestFilter, MergeRequestState};
@@ -25,8 +26,8 @@ pub(super) struct Found {
 }
 
 /// Finds branch and merge request.
-pub(super) fn resolve(site: &Site<'_>, floor: &Floor) -> Result<Found> {
-    let production = &site.settings.policy.production_branch;
+pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
+    let production = site.settings.policy.production_branch.clone();
     let Some(gitlab) = site.gitlab.filter(|_| !site.settings.offline) else {
         let branch = match &site.selector {
             Selector::Branch(name) => Some(name.clone()),
@@ -36,7 +37,7 @@ pub(super) fn resolve(site: &Site<'_>, floor: &Floor) -> Result<Found> {
     };
     let by_iid = |iid: u64| -> Result<Found> {
         let mr = gitlab.merge_request(iid)?;
-        if mr.target_branch != *production {
+        if mr.target_branch != production {
             return Err(Problem::new(
                 Kind::Refused,
                 format!("!{iid} is no hotfix: it goes to {}, not to {production}", mr.target_branch),
@@ -55,16 +56,22 @@ pub(super) fn resolve(site: &Site<'_>, floor: &Floor) -> Result<Found> {
             asked: true,
         })
     };
-    if let Some(iid) = floor.merge_request {
+    if let Some(iid) = floor.merge_request.or(site.kept.request) {
         return by_iid(iid);
     }
     match &site.selector {
         Selector::Request(iid) => by_iid(*iid),
         Selector::Commit(commit) => {
             let all = gitlab.commit_merge_requests(commit.as_str())?;
-            let landed = all.into_iter().filter(|mr| mr.target_branch == *production);
+            let landed = all.into_iter().filter(|mr| mr.target_branch == production);
             match landed.max_by_key(|mr| (mr.state == MergeRequestState::Merged, mr.iid)) {
-                Some(mr) => by_iid(mr.iid),
+                Some(mr) => {
+                    let found = by_iid(mr.iid)?;
+                    // What landed stays landed: no need to ask for it again.
+                    let merged = |mr: &MergeRequest| mr.state == MergeRequestState::Merged;
+                    site.kept.request = found.request.as_ref().filter(|mr| merged(mr)).map(|mr| mr.iid);
+                    Ok(found)
+                }
                 None => Ok(Found { branch: None, request: None, candidates: Vec::new(), asked: true }),
             }
         }
@@ -121,9 +128,12 @@ fn is_this(site: &mut Site<'_>, s: &Snapshot, mr: &MergeRequest) -> Result<bool>
     }
     let Some(main) = s.main.known().cloned() else { return Ok(false) };
     let base = match site.repo {
-        Some(repo) => repo.merge_base(super::oid(&tip)?, super::oid(&main)?)?.map(super::sha),
-        None => None,
+        Some(repo) => {
+            let (tip, main) = (super::oid(&tip)?, super::oid(&main)?);
+            ask(site, repo, |repo| repo.merge_base(tip, main))?
+        }
+        None => Fact::Absent,
     };
-    let Some(base) = base else { return Ok(false) };
-    Ok(contains(site, &tip, &head)?.yes() && contains(site, &base, &head)?.no())
+    let Fact::Known(Some(base)) = base else { return Ok(false) };
+    Ok(contains(site, &tip, &head)?.yes() && contains(site, &super::sha(base), &head)?.no())
 }

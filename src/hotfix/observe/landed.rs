@@ -8,10 +8,11 @@
 //! | fast-forward | no | `sha`, with the whole series since `diff_refs.base_sha` |
 //! | fast-forward with automatic rebase | either | named by no field: asked commit by commit |
 
-use super::history::contains;
+use super::history::{ask, contains};
 use super::{oid, sha};
 use crate::error::{Kind, Problem, Result};
 use crate::git::landed::reverted_by;
+use crate::git::{GitError, Oid, Repo};
 use crate::gitlab::{MergeRequest, MergeRequestState};
 use crate::hotfix::site::{Selector, Site};
 use crate::hotfix::snapshot::{Fact, Landed, LandedKind, RequestState, Sha, Snapshot};
@@ -83,13 +84,10 @@ fn told(site: &Site<'_>, s: &Snapshot, commit: Sha, base: Option<Sha>) -> Result
     let read = repo.commit(oid(&commit)?)?;
     let kind = match (read.parents.len(), base) {
         (2, _) => LandedKind::Merge,
-        (_, Some(base)) if repo.has_commit(oid(&base)?)? => {
-            let series = repo.range(oid(&commit)?, &[oid(&base)?], false, SEARCHED)?;
-            match series.len() {
-                0 | 1 => LandedKind::Single,
-                _ => LandedKind::Series(series.iter().rev().map(|commit| sha(commit.id)).collect()),
-            }
-        }
+        (_, Some(base)) => match series(site, repo, oid(&commit)?, oid(&base)?)? {
+            series if series.len() > 1 => LandedKind::Series(series),
+            _ => LandedKind::Single,
+        },
         _ => LandedKind::Single,
     };
     let subject = match s.merge_request.known() {
@@ -99,11 +97,29 @@ fn told(site: &Site<'_>, s: &Snapshot, commit: Sha, base: Option<Sha>) -> Result
     Ok(Landed { commit, kind, subject, reverted_by: None })
 }
 
+/// The commits after `base`, oldest first. A base that a shallow clone lacks is fetched, or nothing is told:
+/// the last commit of a series alone would be half a fix.
+fn series(site: &Site<'_>, repo: &Repo, commit: Oid, base: Oid) -> Result<Vec<Sha>> {
+    let commits = ask(site, repo, |repo| match repo.has_commit(base)? {
+        true => repo.range(commit, &[base], false, SEARCHED),
+        false if repo.is_shallow() => Err(GitError::Shallow),
+        false => Ok(Vec::new()),
+    })?;
+    match commits {
+        Fact::Known(commits) => Ok(commits.iter().rev().map(|commit| sha(commit.id)).collect()),
+        _ => Err(GitError::Shallow.into()),
+    }
+}
+
 /// No field names it: asks GitLab which of the newest commits came from this merge request.
 fn searched(site: &Site<'_>, mr: &MergeRequest, main: &Sha) -> Result<Option<(Sha, Option<Sha>)>> {
     let (Some(gitlab), Some(repo)) = (site.gitlab, site.repo) else { return Ok(None) };
+    let main = oid(main)?;
+    let Fact::Known(commits) = ask(site, repo, |repo| repo.range(main, &[], true, SEARCHED))? else {
+        return Ok(None);
+    };
     let mut last: Option<Sha> = None;
-    for commit in repo.range(oid(main)?, &[], true, SEARCHED)? {
+    for commit in commits {
         let mine =
             gitlab.commit_merge_requests(&commit.id.to_string())?.iter().any(|found| found.iid == mr.iid);
         match (&last, mine) {
@@ -117,9 +133,13 @@ fn searched(site: &Site<'_>, mr: &MergeRequest, main: &Sha) -> Result<Option<(Sh
 
 /// A later commit on the production branch that undid it.
 fn reverted(site: &Site<'_>, s: &mut Snapshot, main: &Sha) -> Result<()> {
-    let (Some(repo), Fact::Known(landed)) = (site.repo, &mut s.landed) else { return Ok(()) };
+    let (Some(repo), Fact::Known(landed)) = (site.repo, &s.landed) else { return Ok(()) };
+    let landed = landed.clone();
+    let Some(source) = super::lanes::source(site, s, &landed)? else { return Ok(()) };
     let main = oid(main)?;
-    let source = super::of_landed(repo, landed, main)?;
-    landed.reverted_by = reverted_by(repo, main, &source)?.map(|commit| sha(commit.id));
+    let by = ask(site, repo, |repo| reverted_by(repo, main, &source))?;
+    if let (Fact::Known(Some(by)), Fact::Known(landed)) = (by, &mut s.landed) {
+        landed.reverted_by = Some(sha(by.id));
+    }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! The backport lanes: what each target holds, what the pick onto it gives, and what was made already.
 
-use super::history::contains;
-use super::refs::{Refs, line};
+use super::history::{ask, contains};
+use super::refs::{Refs, bring, line};
 use super::{oid, review, sha};
 use crate::error::Result;
 use crate::git::adopt::{self, Adoption};
 use crate::git::commit::{is_empty, placeholder_of};
-use crate::git::landed::{Contained, Source, contained};
+use crate::git::landed::{Contained, Source, SourceError, contained};
 use crate::git::pick::{Coming, Outcome, Picked, pick, predict};
 use crate::git::{GitError, Oid, Repo, conflict};
 use crate::gitlab::{self, MergeRequestFilter};
@@ -51,7 +51,7 @@ pub(super) fn read(
         .collect();
     match s.landed.known().cloned() {
         Some(landed) => {
-            let source = site.repo.map(|repo| source(repo, s, &landed)).transpose()?;
+            let source = source(site, s, &landed)?;
             for index in 0..s.lanes.len() {
                 one(site, s, index, &landed, source.as_ref(), refs, floor, scope)?;
             }
@@ -61,25 +61,36 @@ pub(super) fn read(
     }
 }
 
-/// What is picked, as the engine wants it.
-pub(in crate::hotfix) fn source(repo: &Repo, s: &Snapshot, landed: &Landed) -> Result<Source> {
-    let main = match s.main.known() {
-        Some(main) => oid(main)?,
-        None => oid(&landed.commit)?,
+/// What is picked, as the engine wants it; none where a shallow clone hides it and nothing may be fetched.
+pub(super) fn source(site: &Site<'_>, s: &Snapshot, landed: &Landed) -> Result<Option<Source>> {
+    let Some(repo) = site.repo else { return Ok(None) };
+    let commit = oid(&landed.commit)?;
+    let main = s.main.known().map_or(Ok(commit), oid)?;
+    let base = series_base(repo, landed)?;
+    let source = match site.completed() {
+        Some(completed) => completed.landed(commit, main, base),
+        None => Source::landed(repo, commit, main, base),
     };
-    of_landed(repo, landed, main)
+    match source {
+        Ok(source) => Ok(Some(source)),
+        Err(SourceError::CutOff { .. } | SourceError::Git(GitError::Shallow)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The same, for a landed change that was verified before.
 pub(in crate::hotfix) fn of_landed(repo: &Repo, landed: &Landed, main: Oid) -> Result<Source> {
-    let base = match &landed.kind {
+    Ok(Source::landed(repo, oid(&landed.commit)?, main, series_base(repo, landed)?)?)
+}
+
+fn series_base(repo: &Repo, landed: &Landed) -> Result<Option<Oid>> {
+    match &landed.kind {
         LandedKind::Series(series) => {
             let first = series.first().unwrap_or(&landed.commit);
-            repo.commit(oid(first)?)?.parents.first().copied()
+            Ok(repo.commit(oid(first)?)?.parents.first().copied())
         }
-        LandedKind::Merge | LandedKind::Single => None,
-    };
-    Ok(Source::landed(repo, oid(&landed.commit)?, main, base)?)
+        LandedKind::Merge | LandedKind::Single => Ok(None),
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the facts one lane is read from")]
@@ -97,10 +108,15 @@ fn one(
     let mut lane = lane;
     lane.contained = match (&lane.tip, site.repo, source) {
         (Fact::Known(tip), Some(repo), Some(source)) => {
-            Fact::read(contained(repo, oid(tip)?, source)?.map(|how| match how {
-                Contained::Ancestor => Containment::Ancestor,
-                Contained::CherryPickedLine(commit) => Containment::PickedAs(sha(commit)),
-            }))
+            let tip = oid(tip)?;
+            match ask(site, repo, |repo| contained(repo, tip, source))? {
+                Fact::Known(Some(Contained::Ancestor)) => Fact::Known(Containment::Ancestor),
+                Fact::Known(Some(Contained::CherryPickedLine(commit))) => {
+                    Fact::Known(Containment::PickedAs(sha(commit)))
+                }
+                Fact::Known(None) => Fact::Absent,
+                _ => Fact::Unknown,
+            }
         }
         (Fact::Known(tip), None, _) => match contains(site, tip, &landed.commit)? {
             Fact::Known(true) => Fact::Known(Containment::Ancestor),
@@ -118,11 +134,15 @@ fn one(
         Some(pushed) => Fact::Known(pushed.clone()),
         None => refs.tip(&branch),
     };
+    if let (Some(repo), Some(_)) = (site.repo, site.completed()) {
+        bring(site, repo, refs, std::slice::from_ref(&branch))?;
+    }
     lane.remote = match (tip, site.repo, source, lane.tip.known()) {
         (Fact::Known(tip), Some(repo), Some(source), Some(target)) if repo.has_commit(oid(&tip)?)? => {
-            let content =
-                content(repo, &tip, source, adopt::inspect(repo, oid(&tip)?, oid(target)?, source)?)?;
-            Fact::Known(BackportBranch { tip, content })
+            match content(site, repo, oid(&tip)?, oid(target)?, source)? {
+                Fact::Known(content) => Fact::Known(BackportBranch { tip, content }),
+                _ => Fact::Unknown,
+            }
         }
         (Fact::Absent, ..) => Fact::Absent,
         _ => Fact::Unknown,
@@ -137,20 +157,27 @@ fn one(
 }
 
 fn content(
+    site: &Site<'_>,
     repo: &Repo,
-    tip: &crate::hotfix::snapshot::Sha,
+    tip: Oid,
+    target: Oid,
     source: &Source,
-    adoption: Adoption,
-) -> Result<BranchContent> {
-    Ok(match adoption {
-        Adoption::Recomputes => BranchContent::Recomputes,
-        Adoption::Placeholder => BranchContent::Placeholder,
-        Adoption::PlaceholderWithWorkOnTop => BranchContent::Resolved,
-        // Replaced by a pick with its conflicts resolved: it says itself where it comes from.
-        Adoption::Foreign { why } => match contained(repo, oid(tip)?, source)? {
-            Some(_) => BranchContent::Resolved,
-            None => BranchContent::Foreign(why),
-        },
+) -> Result<Fact<BranchContent>> {
+    ask(site, repo, |repo| {
+        let adoption = match site.completed() {
+            Some(completed) => completed.inspect(tip, target, source)?,
+            None => adopt::inspect(repo, tip, target, source)?,
+        };
+        Ok(match adoption {
+            Adoption::Recomputes => BranchContent::Recomputes,
+            Adoption::Placeholder => BranchContent::Placeholder,
+            Adoption::PlaceholderWithWorkOnTop => BranchContent::Resolved,
+            // Replaced by a pick with its conflicts resolved: it says itself where it comes from.
+            Adoption::Foreign { why } => match contained(repo, tip, source)? {
+                Some(_) => BranchContent::Resolved,
+                None => BranchContent::Foreign(why),
+            },
+        })
     })
 }
 
@@ -166,7 +193,15 @@ fn placeholder(repo: &Repo, request: &BackportRequest, remote: &Fact<BackportBra
         return Ok(Fact::Unknown);
     }
     let commit = repo.commit(head)?;
-    Ok(Fact::Known(placeholder_of(&commit).is_some() || is_empty(repo, &commit)?))
+    if placeholder_of(&commit).is_some() {
+        return Ok(Fact::Known(true));
+    }
+    match is_empty(repo, &commit) {
+        Ok(empty) => Ok(Fact::Known(empty)),
+        // Its parent is cut off.
+        Err(GitError::MissingObject(_)) if repo.is_shallow() => Ok(Fact::Unknown),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The lane's merge request: the open one, else the newest merged, else the newest closed.
@@ -220,8 +255,12 @@ fn picks(site: &mut Site<'_>, s: &mut Snapshot, source: Option<&Source>) -> Resu
     let key = |target: Oid| (sha(target), format!("{source:?}"));
     let open: Vec<Oid> =
         wanted.iter().map(|(_, tip)| *tip).filter(|tip| !site.kept.picks.contains_key(&key(*tip))).collect();
-    for (tip, picked) in open.iter().zip(pick(repo, source, &open)) {
-        let told = told(repo, source.base(), *tip, picked)?;
+    let picked = match site.completed() {
+        Some(completed) => completed.pick(source, &open)?,
+        None => pick(repo, source, &open),
+    };
+    for (tip, picked) in open.iter().zip(picked) {
+        let told = told(site, repo, source.base(), *tip, picked)?;
         site.kept.picks.insert(key(*tip), told);
     }
     for (index, tip) in wanted {
@@ -252,14 +291,20 @@ fn forecast(site: &mut Site<'_>, s: &mut Snapshot) -> Result<()> {
         return Ok(());
     }
     let tips: Vec<Oid> = wanted.iter().map(|(_, tip)| *tip).collect();
-    let coming = match predict(repo, head, main) {
-        Ok(Coming::Merge(coming)) => coming,
-        // A forecast is a service; what blocks is said where it matters.
-        Ok(Coming::Conflicts(_) | Coming::Nothing) | Err(_) => return Ok(()),
+    // Git merges on whatever base a shallow clone shows it.
+    let Fact::Known(_) = ask(site, repo, |repo| repo.merge_bases(head, main))? else { return Ok(()) };
+    let coming = match site.completed() {
+        Some(completed) => completed.predict(head, main),
+        None => predict(repo, head, main),
     };
-    let forecast = pick(repo, &coming, &tips);
-    for ((index, tip), picked) in wanted.into_iter().zip(forecast) {
-        let told = told(repo, Some(main), tip, picked)?;
+    // A forecast is a service; what blocks is said where it matters.
+    let Ok(Coming::Merge(source)) = coming else { return Ok(()) };
+    let picks = match site.completed() {
+        Some(completed) => completed.pick(&source, &tips)?,
+        None => pick(repo, &source, &tips),
+    };
+    for ((index, tip), picked) in wanted.into_iter().zip(picks) {
+        let told = told(site, repo, Some(main), tip, picked)?;
         if let Some(lane) = s.lanes.get_mut(index) {
             lane.pick = Fact::Known(told);
         }
@@ -268,6 +313,7 @@ fn forecast(site: &mut Site<'_>, s: &mut Snapshot) -> Result<()> {
 }
 
 fn told(
+    site: &Site<'_>,
     repo: &Repo,
     base: Option<Oid>,
     target: Oid,
@@ -279,7 +325,12 @@ fn told(
         Ok(Outcome::Conflicts { paths, .. }) => {
             let names: Vec<_> = paths.iter().map(|conflict| conflict.path.clone()).collect();
             let mut touched = match base {
-                Some(base) => conflict::touched_by(repo, base, target, &names, NAMED)?,
+                Some(base) => {
+                    match ask(site, repo, |repo| conflict::touched_by(repo, base, target, &names, NAMED))? {
+                        Fact::Known(touched) => touched,
+                        _ => Vec::new(),
+                    }
+                }
                 None => Vec::new(),
             };
             touched.resize(paths.len(), Vec::new());

@@ -30,12 +30,16 @@ pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result
     let found = identity::resolve(site, floor)?;
     s.branch = found.branch.clone();
     s.project = site.gitlab.map(|gitlab| gitlab.path().to_owned());
-    let refs = refs::read(site, &s, found.request.as_ref())?;
-    reconfigure(site, &mut s, &refs)?;
+    let mut refs = refs::read(site, &s, found.request.as_ref())?;
+    if reconfigure(site, &mut s, &refs)? {
+        // It may name other targets than those that were asked for.
+        site.forget_refs();
+        refs = refs::read(site, &s, found.request.as_ref())?;
+    }
     refs.fill(site, &mut s, floor)?;
     let request = identity::confirm(site, &mut s, found)?;
     landed::landed(site, &mut s, request.as_ref())?;
-    if scope.online() {
+    if scope.production() {
         production::production(site, &mut s, goal, scope)?;
     }
     production::migrations(site, &mut s, scope)?;
@@ -47,13 +51,13 @@ pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result
 }
 
 /// What is asked of a hotfix stands on the production branch as it is now, not in anybody's work tree.
-fn reconfigure(site: &mut Site<'_>, s: &mut Snapshot, refs: &refs::Refs) -> Result<()> {
+fn reconfigure(site: &mut Site<'_>, s: &mut Snapshot, refs: &refs::Refs) -> Result<bool> {
     let production = s.policy.production_branch.clone();
-    let (Some(repo), Fact::Known(tip)) = (site.repo, refs.tip(&production)) else { return Ok(()) };
+    let (Some(repo), Fact::Known(tip)) = (site.repo, refs.tip(&production)) else { return Ok(false) };
     let file = repo.file_at(oid(&tip)?, ".hotfix.toml".into())?;
-    site.reconfigure(file, &format!("{production}:.hotfix.toml"))?;
+    let other = site.reconfigure(file, &format!("{production}:.hotfix.toml"))?;
     s.policy = site.settings.policy.clone();
-    Ok(())
+    Ok(other)
 }
 
 fn blank(site: &Site<'_>) -> Snapshot {

@@ -3,7 +3,7 @@
 //! The deploy job is found by its deployment (environment, commit, job name), newest first: that covers
 //! retries and child pipelines. `--sort` is not GitLab's default: the oldest would come first.
 
-use super::history::{History, contains};
+use super::history::{History, ask, contains};
 use super::review;
 use crate::error::Result;
 use crate::gitlab;
@@ -237,7 +237,10 @@ fn ships(site: &Site<'_>, s: &Snapshot) -> Result<Fact<Vec<crate::hotfix::snapsh
     };
     let Some(history) = History::of(site) else { return Ok(Fact::Unknown) };
     let mut rows = match old {
-        Some(_) => history.shipments(old, &deployment.commit)?,
+        Some(old) => match history.shipments(site, old, &deployment.commit)? {
+            Fact::Known(rows) => rows,
+            other => return Ok(other),
+        },
         // The first deployment ever ships the whole history; what matters here is the change.
         None => Vec::new(),
     };
@@ -296,12 +299,13 @@ fn changed(site: &mut Site<'_>, s: &Snapshot) -> Result<Fact<Vec<String>>> {
             let head = s.merge_request.known().map(|mr| mr.head.clone());
             let tip = s.local.known().map(|local| local.tip.clone()).or(head);
             let (Some(tip), Some(main)) = (tip, s.main.known()) else { return Ok(Fact::Unknown) };
-            if !repo.has_commit(super::oid(&tip)?)? || !repo.has_commit(super::oid(main)?)? {
+            let (head, main) = (super::oid(&tip)?, super::oid(main)?);
+            if !repo.has_commit(head)? || !repo.has_commit(main)? {
                 return Ok(Fact::Unknown);
             }
-            match repo.merge_base(super::oid(&tip)?, super::oid(main)?)? {
-                Some(base) => (super::sha(base), tip),
-                None => return Ok(Fact::Unknown),
+            match ask(site, repo, |repo| repo.merge_base(head, main))? {
+                Fact::Known(Some(base)) => (super::sha(base), tip),
+                _ => return Ok(Fact::Unknown),
             }
         }
         (None, History::GitLab(_)) => return Ok(Fact::Unknown),

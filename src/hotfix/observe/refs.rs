@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use super::history::contains;
+use super::history::{ask, contains};
 use super::sha;
 use crate::error::{Kind, Problem, Result};
-use crate::git::remote::Fetch;
+use crate::git::remote::{Deepen, Fetch};
 use crate::git::{Oid, Repo};
 use crate::gitlab::MergeRequest;
 use crate::hotfix::drive::Floor;
@@ -16,6 +16,9 @@ use crate::hotfix::snapshot::{CommitLine, Fact, LocalBranch, Sha, Snapshot};
 
 /// How many commits of a branch are read.
 const MOST_COMMITS: usize = 100;
+
+/// How much of a branch is fetched at first into a shallow clone that nobody keeps.
+const FIRST_DEPTH: u32 = 50;
 
 /// The remote's branches, by short name.
 pub(super) struct Refs {
@@ -114,26 +117,35 @@ fn knows_merge(repo: &Repo, mr: &MergeRequest) -> bool {
 }
 
 fn fetch(site: &Site<'_>, repo: &Repo, refs: &Refs, s: &Snapshot) -> Result<()> {
-    let remote = &site.settings.remote;
     let mut names = vec![s.policy.production_branch.clone()];
     names.extend(s.branch.clone());
     for target in &site.settings.targets {
         names.extend(refs.matching(target));
-        names.extend(refs.matching(&format!("backport/{target}-*")));
     }
+    bring(site, repo, refs, &names)
+}
+
+/// Fetches the branches of these names, where they are not here as the remote has them.
+pub(super) fn bring(site: &Site<'_>, repo: &Repo, refs: &Refs, names: &[String]) -> Result<()> {
+    let remote = &site.settings.remote;
     let mut specs = Vec::new();
     for name in names {
-        let Some(tip) = refs.branches.get(&name) else { continue };
+        let Some(tip) = refs.branches.get(name) else { continue };
         let tracking = format!("refs/remotes/{remote}/{name}");
+        let spec = format!("+refs/heads/{name}:{tracking}");
+        if specs.contains(&spec) {
+            continue;
+        }
         if !repo.has_commit(*tip)? || repo.ref_tip(&tracking)? != Some(*tip) {
-            specs.push(format!("+refs/heads/{name}:{tracking}"));
+            specs.push(spec);
         }
     }
-    specs.dedup();
     if specs.is_empty() {
         return Ok(());
     }
-    Ok(repo.fetch(&Fetch { remote, refspecs: &specs, deepen: None, credential: site.credential.as_ref() })?)
+    // Git sends the whole history of a branch that a shallow clone does not know yet.
+    let deepen = Some(Deepen::Cut(FIRST_DEPTH)).filter(|_| site.throwaway && repo.is_shallow());
+    Ok(repo.fetch(&Fetch { remote, refspecs: &specs, deepen, credential: site.credential.as_ref() })?)
 }
 
 /// Without a clone: the branches that matter, one request each.
@@ -170,7 +182,10 @@ fn local(site: &Site<'_>, s: &Snapshot, branch: &str) -> Result<Fact<LocalBranch
     let exclude: Vec<Oid> = main.into_iter().filter(|id| repo.has_commit(*id).unwrap_or(false)).collect();
     let commits = match exclude.is_empty() {
         true => Vec::new(),
-        false => repo.range(tip, &exclude, false, MOST_COMMITS)?,
+        false => match ask(site, repo, |repo| repo.range(tip, &exclude, false, MOST_COMMITS))? {
+            Fact::Known(commits) => commits,
+            _ => return Ok(Fact::Unknown),
+        },
     };
     let template = repo.file_at(tip, b".gitlab/merge_request_templates/Hotfix.md".into())?;
     Ok(Fact::Known(LocalBranch {

@@ -1,0 +1,10 @@
+//! The pipeline's side: what a job knows about itself, and whether it is the right one.
+//!
+//! Owns the reading of GitLab's `CI_*` variables and the refusal to do a job's work anywhere else. Must not
+//! write to git or GitLab: what a job does is a goal of `hotfix`, as everywhere.
+
+mod job;
+mod token;
+
+pub use job::{Checkout, Job};
+pub use token::token;
