@@ -83,6 +83,12 @@ pub enum Command {
     List(command::list::Args),
     /// Give a hotfix up, while nothing has landed
     Abort(command::abort::Args),
+    /// Ask those who must approve, in plain words with the link
+    Ask(command::ask::Args),
+    /// Find out how this project works, and write .hotfix.toml
+    Init(command::init::Args),
+    /// Check everything the flow needs; each finding with its mend
+    Doctor(command::doctor::Args),
     /// The pipeline's side: what its jobs run
     Ci(command::ci::Args),
     /// The whole flow on an embedded GitLab, nothing to set up

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::Globals;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Env, FILE_NAME, File, Flags, Layers, env, find_token};
+use crate::config::{Config, Env, FILE_NAME, File, Flags, Layers, TokenSource, env, find_token};
 use crate::error::{Kind, Problem, Result};
 use crate::git::remote::Credential;
 use crate::git::{Git, Repo};
@@ -32,8 +32,18 @@ pub struct Context {
     pub globals: Globals,
     repo: OnceCell<Option<Repo>>,
     client: OnceCell<Option<Client>>,
+    looked: OnceCell<TokenLook>,
     first: OnceCell<Config>,
     place: OnceCell<Address>,
+}
+
+/// Where a token was looked for; never the token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenLook {
+    /// Where one was found.
+    pub found: Option<TokenSource>,
+    /// Sources that were passed over, and why.
+    pub skipped: Vec<(TokenSource, String)>,
 }
 
 impl Context {
@@ -46,6 +56,7 @@ impl Context {
             globals,
             repo: OnceCell::new(),
             client: OnceCell::new(),
+            looked: OnceCell::new(),
             first: OnceCell::new(),
             place: OnceCell::new(),
         }
@@ -103,7 +114,9 @@ impl Context {
         let git = |key: &str| -> Vec<String> {
             entries
                 .map(|config| {
-                    config.all(key).filter_map(|entry| Some(entry.value.as_ref()?.to_string())).collect()
+                    // Git's listing has names in lower case; these have no subsection, whose case would count.
+                    let key = key.to_ascii_lowercase();
+                    config.all(&key).filter_map(|entry| Some(entry.value.as_ref()?.to_string())).collect()
                 })
                 .unwrap_or_default()
         };
@@ -179,10 +192,8 @@ impl Context {
         let address = self.address()?;
         let base = address.base().as_str().trim_end_matches('/').to_owned();
         let mut problem = Problem::new(Kind::Config, format!("there is no token for {base}"));
-        if let Some(origin) = address.origin() {
-            for (source, why) in self.search(&origin)?.skipped {
-                problem = problem.because(format!("{source}: {why}"));
-            }
+        for (source, why) in self.token_look().skipped {
+            problem = problem.because(format!("{source}: {why}"));
         }
         Err(problem.hint(format!(
             "create one with the scopes api and write_repository at {base}/-/user_settings/personal_access_tokens"
@@ -190,10 +201,17 @@ impl Context {
         .hint(format!("then: export GIT_HOTFIX_URL={base} GIT_HOTFIX_TOKEN=<token>")))
     }
 
+    /// Where the token of [`gitlab`](Self::gitlab) came from; empty before that was called.
+    pub fn token_look(&self) -> TokenLook {
+        self.looked.get().cloned().unwrap_or_default()
+    }
+
     fn connect(&self) -> Result<Option<Client>> {
         let address = self.address()?;
         let Some(origin) = address.origin() else { return Ok(None) };
         let search = self.search(&origin)?;
+        let found = search.found.as_ref().map(|(_, source)| source.clone());
+        let _ = self.looked.set(TokenLook { found, skipped: search.skipped });
         let Some((secret, source)) = search.found else { return Ok(None) };
         self.ui.hide(secret.expose());
         self.ui.detail(format!("token from {source}"));

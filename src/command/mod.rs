@@ -3,13 +3,16 @@
 
 pub mod abort;
 pub mod approve;
+pub mod ask;
 pub mod backport;
 pub mod ci;
 pub mod complete;
 pub mod completion;
 pub mod demo;
 pub mod deploy;
+pub mod doctor;
 mod flow;
+pub mod init;
 pub mod install;
 pub mod list;
 pub mod merge;
@@ -88,6 +91,9 @@ fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Abort(args)) => abort::run(context, args),
         Some(Command::Ci(args)) => ci::run(context, args),
         Some(Command::Demo(args)) => demo::run(context, args),
+        Some(Command::Ask(args)) => ask::run(context, args),
+        Some(Command::Init(args)) => init::run(context, args),
+        Some(Command::Doctor(args)) => doctor::run(context, args),
         Some(Command::Install(args)) => install::run(context, args),
         Some(Command::Completion(args)) => completion::run(context, args),
         Some(Command::Complete(args)) => complete::run(context, args),
@@ -102,6 +108,7 @@ fn wants_json(command: Option<&Command>) -> bool {
         Some(Command::List(args)) => args.json,
         Some(Command::Verify(args)) => args.json,
         Some(Command::Demo(args)) => args.json,
+        Some(Command::Doctor(args)) => args.json,
         _ => false,
     }
 }

@@ -108,6 +108,17 @@ impl Repo {
         Ok(changes(&store, from, to)?.into_iter().map(|change| change.path).collect())
     }
 
+    /// The paths of all files in a commit.
+    pub fn paths_at(&self, id: Oid) -> Result<Vec<BString>, GitError> {
+        let store = self.store()?;
+        let tree = commit(&store, id)?.tree;
+        let failed = |error: gix::Error| GitError::store("list the files of a commit", error);
+        let tree = store.find_tree(tree).map_err(|error| read(id, error))?;
+        let mut files = tree.traverse().breadthfirst.files().map_err(failed)?;
+        files.retain(|file| !file.mode.is_tree());
+        Ok(files.into_iter().map(|file| file.filepath).collect())
+    }
+
     /// The bytes of the file at `path` in `commit`; `None` where there is no file (a directory, a submodule).
     pub fn file_at(&self, commit_id: Oid, path: &BStr) -> Result<Option<Vec<u8>>, GitError> {
         let store = self.store()?;

@@ -280,6 +280,20 @@ impl Repo {
         Ok(found)
     }
 
+    /// The names of the references at or below `prefix`, whatever they point to: no object is read.
+    pub fn ref_names(&self, prefix: &str) -> Result<Vec<String>, GitError> {
+        if self.reftable {
+            return Ok(self.refs(prefix)?.into_iter().map(|(name, _)| name).collect());
+        }
+        let store = self.store()?;
+        let platform =
+            store.references().map_err(|error| GitError::store(format!("read {prefix}"), error))?;
+        let found =
+            platform.prefixed(prefix).map_err(|error| GitError::store(format!("read {prefix}"), error))?;
+        // A broken reference has no name to tell.
+        Ok(found.flatten().map(|reference| reference.name().as_bstr().to_string()).collect())
+    }
+
     /// Moves the reference `full_name` from `expected` (`None`: it must not exist) to `new`, with a reflog line.
     ///
     /// Goes through git, so that reflog and storage are as the user's git has them; no hook runs.

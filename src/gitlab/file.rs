@@ -37,6 +37,11 @@ impl Client {
         }
     }
 
+    /// What GitLab makes of the pipeline file as it stands on `branch`, wherever the project keeps it.
+    pub fn lint_at(&self, branch: &str) -> Result<Lint> {
+        self.get(&self.in_project(Method::Get, &["ci", "lint"])?.query("content_ref", branch))
+    }
+
     /// Checks a pipeline file as if it stood at `branch` of this project.
     pub fn lint(&self, content: &str, branch: &str) -> Result<Lint> {
         let body = json!({ "content": content, "ref": branch });

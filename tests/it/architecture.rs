@@ -16,7 +16,7 @@ const RULES: &[(&str, &[&str])] = &[
         "command/",
         &[
             "cli", "clock", "config", "context", "error", "git", "gitlab", "hotfix", "ci", "sim", "ui",
-            "command", "http", "manual",
+            "command", "http", "manual", "doctor",
         ],
     ),
     ("hotfix/observe", &["hotfix", "git", "gitlab", "config", "error", "clock"]),
@@ -28,6 +28,8 @@ const RULES: &[(&str, &[&str])] = &[
     ("http", &["http", "error", "clock"]),
     ("gitlab/", &["gitlab", "http", "error", "clock"]),
     ("config/", &["config", "http", "error"]),
+    ("doctor/read.rs", &["doctor", "git", "gitlab", "error"]),
+    ("doctor/", &["doctor", "git", "gitlab", "config", "error"]),
     ("ui/", &["ui", "hotfix", "error"]),
     ("manual/", &["cli", "config"]),
     ("sim/", &["sim", "error"]),

@@ -8,8 +8,11 @@
 )]
 
 mod architecture;
+mod ask;
 mod ci_backport;
+mod cli_lab;
 mod cut_history;
+mod doctor;
 mod drive;
 mod generated;
 mod git_commit;
@@ -19,6 +22,7 @@ mod git_pick;
 mod git_remote;
 mod git_repo;
 mod git_worktree;
+mod init;
 mod install;
 mod journey;
 mod lab;

@@ -157,7 +157,7 @@ impl Known {
         let prefix = &self.config.prefix.value;
         let mut found: Vec<Candidate> = Vec::new();
         for below in ["refs/heads/".to_owned(), format!("refs/remotes/{}/", self.config.remote.value)] {
-            for (name, _) in self.repo()?.refs(&format!("{below}{prefix}"))? {
+            for name in self.repo()?.ref_names(&format!("{below}{prefix}"))? {
                 let Some(branch) = name.strip_prefix(&below) else { continue };
                 if !found.iter().any(|(known, _)| known == branch) {
                     found.push((branch.to_owned(), "hotfix branch".to_owned()));
@@ -189,8 +189,8 @@ impl Known {
         let below = format!("refs/remotes/{}/", self.config.remote.value);
         let named = |beginning: &str| -> Result<Vec<String>> {
             let folder = beginning.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-            let names = self.repo()?.refs(&format!("{below}{folder}"))?;
-            let names = names.iter().filter_map(|(name, _)| name.strip_prefix(&below));
+            let names = self.repo()?.ref_names(&format!("{below}{folder}"))?;
+            let names = names.iter().filter_map(|name| name.strip_prefix(&below));
             Ok(names.filter(|name| *name != "HEAD").map(str::to_owned).collect())
         };
         let mut found: Vec<String> = Vec::new();
