@@ -95,6 +95,7 @@ struct Ended {
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
+    ctx.clone_here()?;
     if args.resume {
         return super::resume::run(ctx, &args);
     }
@@ -115,7 +116,15 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let (s, ended) = match local {
         true => {
             let mut site = flow::site(ctx, named, &options)?;
-            let s = site.observe(&Goal::Backport, &Floor::default())?;
+            let s = match site.observe(&Goal::Backport, &Floor::default()) {
+                // The refs as they are need no server; what it knows beyond them is missing then.
+                Err(problem) if problem.kind == Kind::Unreachable && args.no_fetch => {
+                    ctx.ui.warn(&format!("{problem}; going by what was fetched last"));
+                    site = flow::site(ctx, named, &flow::Options { offline: true, ..options })?;
+                    site.observe(&Goal::Backport, &Floor::default())?
+                }
+                observed => observed?,
+            };
             let ended = if args.no_push { write_local(&site, &s)? } else { looked_at(&s) };
             (s, ended)
         }

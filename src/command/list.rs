@@ -62,16 +62,19 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         let s = site.observe(&Goal::Backport, &Floor::default())?;
         let mut lanes = Vec::new();
         for (index, lane) in s.lanes.iter().enumerate() {
-            let close = Rung::Close(index).check(&s, &Goal::Look);
-            let backport = Rung::Backport(index).check(&s, &Goal::Look);
-            let how = match (close, backport) {
-                (Check::Done(_), _) => continue,
-                (_, Check::Done(_)) if lane.merge_request.known().is_none() => continue,
-                (Check::Blocked(block), Check::Done(_)) => block.what,
-                (_, Check::Done(detail)) => detail,
-                (_, Check::Blocked(block)) => block.what,
-                (_, Check::Unknown(what)) => what,
-                _ => "missing".to_owned(),
+            let how = match Rung::Backport(index).check(&s, &Goal::Look) {
+                Check::Done(detail) => match Rung::Close(index).check(&s, &Goal::Look) {
+                    Check::Done(_) => continue,
+                    Check::Blocked(block) => block.what,
+                    _ if lane.merge_request.known().is_none() => continue,
+                    _ => detail,
+                },
+                Check::Blocked(block) => block.what,
+                Check::Unknown(what) => what,
+                Check::Do(_) | Check::Wait(_) => match lane.merge_request.known() {
+                    Some(mr) => format!("!{} open to {}", mr.iid, lane.target),
+                    None => "missing".to_owned(),
+                },
             };
             lanes.push((lane.target.clone(), how));
         }

@@ -36,6 +36,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
+    ctx.clone_here()?;
     let answers = Answers { yes: args.yes, with: args.with, bell: true, again: "git hotfix ship".to_owned() };
     let options = flow::Options {
         answers,
@@ -59,7 +60,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
 }
 
 /// Whether a lane's open merge request still holds only a placeholder.
-pub(super) fn conflicting(s: &Snapshot) -> bool {
+fn conflicting(s: &Snapshot) -> bool {
     s.lanes.iter().any(|lane| {
         let open = lane.merge_request.known().is_some_and(|mr| mr.state == RequestState::Opened);
         open && lane.remote.known().is_some_and(|branch| branch.content == BranchContent::Placeholder)

@@ -63,7 +63,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             ctx.ui.hint(&format!("cd {} ; commit the fix, then: git hotfix ship", dir.display()));
         }
         None => {
-            repo.create_and_switch(&branch, tip)?;
+            repo.create_and_switch(&branch, tip)
+                .map_err(|error| lost_by_switching(error.into(), &args.slug))?;
             ctx.ui.line(format!("{branch} cut from {production} at {}, and switched to", short(main)));
             ctx.ui.hint(match args.pick {
                 Some(_) => "look at it, then: git hotfix ship",
@@ -72,6 +73,16 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// git switches over changes that it can carry along, and says which it cannot.
+fn lost_by_switching(problem: Problem, slug: &str) -> Problem {
+    match problem.causes.iter().any(|cause| cause.contains("would be overwritten")) {
+        true => Problem { kind: Kind::Refused, hints: Vec::new(), ..problem }
+            .hint(format!("git stash && git hotfix start {slug}"))
+            .hint(format!("or leave this work tree as it is: git hotfix start --worktree {slug}")),
+        false => problem,
+    }
 }
 
 /// A slug, or a whole branch name with the prefix.

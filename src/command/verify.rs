@@ -54,7 +54,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     }
     Ok(match &ran.outcome.end {
         End::Done => Exit::Done,
-        _ if super::ship::conflicting(s) => Exit::As(Kind::Hands),
+        _ if plan.hands().next().is_some() => Exit::As(Kind::Hands),
         _ => Exit::As(ran.problem().map_or(Kind::Pending, |problem| problem.kind)),
     })
 }

@@ -95,6 +95,32 @@ pub enum GitError {
     },
 }
 
+/// How git and ssh say that the remote does not let this user in.
+const REFUSED: &[&str] = &[
+    "Authentication failed",
+    "could not read Username",
+    "could not read Password",
+    "Permission denied (",
+    "Host key verification failed",
+    "returned error: 403",
+    "repository not found",
+    ".git/' not found",
+];
+
+/// How git, curl and ssh say that the remote did not answer, or not to the end.
+const SILENT: &[&str] = &[
+    "unable to access",
+    "Could not read from remote repository",
+    "RPC failed",
+    "the remote end hung up",
+    "early EOF",
+    "Connection reset",
+];
+
+fn says(stderr: &str, words: &[&str]) -> bool {
+    words.iter().any(|words| stderr.contains(words))
+}
+
 impl GitError {
     pub(super) fn io(what: impl Into<String>, source: std::io::Error) -> GitError {
         GitError::Io { what: what.into(), source }
@@ -111,6 +137,8 @@ impl GitError {
             | GitError::NotARepository { .. }
             | GitError::BadName { .. } => Kind::Config,
             GitError::RefMoved { .. } | GitError::MissingObject(_) | GitError::Shallow => Kind::Refused,
+            GitError::Failed { stderr, .. } if says(stderr, REFUSED) => Kind::Config,
+            GitError::Failed { stderr, .. } if says(stderr, SILENT) => Kind::Unreachable,
             _ => Kind::Failed,
         }
     }
@@ -136,6 +164,12 @@ impl GitError {
             GitError::MissingObject(_) => "git fetch",
             GitError::Shallow => "git fetch --unshallow",
             GitError::RefMoved { .. } => "run the same command again",
+            GitError::Failed { stderr, .. } if says(stderr, REFUSED) => {
+                "see whether git may use the remote at all: git fetch   (and the rest: git hotfix doctor)"
+            }
+            GitError::Failed { stderr, .. } if says(stderr, SILENT) => {
+                "nothing was concluded; run the same command again"
+            }
             GitError::Failed { subcommand, .. } if subcommand == "var" => {
                 "git config user.name <name> && git config user.email <address>"
             }
@@ -150,5 +184,24 @@ impl From<GitError> for Problem {
         problem.causes.extend(error.cause());
         problem.hints.extend(error.hint().map(str::to_owned));
         problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remote_that_is_silent_is_not_one_that_refuses() {
+        let kind = |stderr: &str| {
+            let failed = GitError::Failed { subcommand: "fetch".into(), status: 128, stderr: stderr.into() };
+            Problem::from(failed).kind
+        };
+        let access = "fatal: unable to access 'https://gitlab.example/shop/web.git/': ";
+        assert_eq!(kind(&format!("{access}Recv failure: Connection reset by peer")), Kind::Unreachable);
+        assert_eq!(kind(&format!("{access}The requested URL returned error: 502")), Kind::Unreachable);
+        assert_eq!(kind(&format!("{access}The requested URL returned error: 403")), Kind::Config);
+        assert_eq!(kind("fatal: Authentication failed for 'https://gitlab.example/'"), Kind::Config);
+        assert_eq!(kind("fatal: bad object 1234"), Kind::Failed);
     }
 }

@@ -49,29 +49,29 @@ pub struct AccessLevel {
 impl Client {
     /// One branch; `None` when the project has none of this name.
     pub fn branch(&self, name: &str) -> Result<Option<Branch>> {
-        self.find(&self.in_project(Method::Get, &["repository", "branches", name])?)
+        self.find(&self.in_project(Method::Get, &["repository", "branches", name]))
     }
 
     /// The branches whose names begin with `prefix`, at most `limit`.
     pub fn branches(&self, prefix: &str, limit: usize) -> Result<Vec<Branch>> {
         let request =
-            self.in_project(Method::Get, &["repository", "branches"])?.query("search", format!("^{prefix}"));
+            self.in_project(Method::Get, &["repository", "branches"]).query("search", format!("^{prefix}"));
         self.first(&request, limit)
     }
 
     /// Removes a branch.
     pub fn delete_branch(&self, name: &str) -> Result<()> {
-        self.write_only(&self.in_project(Method::Delete, &["repository", "branches", name])?)
+        self.write_only(&self.in_project(Method::Delete, &["repository", "branches", name]))
     }
 
     /// The rule of exactly this name; `None` when there is none. A pattern may protect the branch all
     /// the same: see [`Client::protected_branches`].
     pub fn protected_branch(&self, name: &str) -> Result<Option<ProtectedBranch>> {
-        self.find(&self.in_project(Method::Get, &["protected_branches", name])?)
+        self.find(&self.in_project(Method::Get, &["protected_branches", name]))
     }
 
     /// All rules.
     pub fn protected_branches(&self) -> Result<Vec<ProtectedBranch>> {
-        self.list(&self.in_project(Method::Get, &["protected_branches"])?)
+        self.list(&self.in_project(Method::Get, &["protected_branches"]))
     }
 }

@@ -4,7 +4,7 @@
 //! themselves stand in the files of their resources.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -80,11 +80,10 @@ impl Client {
         self.http.redact(text)
     }
 
-    /// The project. Asked for once, by its path; every later call goes by its number, since a reverse
-    /// proxy may decode `%2F` and a rename would turn calls into redirects.
+    /// The project. Asked for once; every later call goes by its number.
     pub fn project(&self) -> Result<Arc<Project>> {
         // Held while asking: threads that start together shall not ask twice.
-        let mut known = self.project.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         if let Some(project) = &*known {
             return Ok(Arc::clone(project));
         }
@@ -94,10 +93,16 @@ impl Client {
         Ok(project)
     }
 
-    /// A request for something in the project.
-    pub(super) fn in_project(&self, method: Method, segments: &[&str]) -> Result<Request> {
-        let id = self.project()?.id.to_string();
-        Ok(Request::new(method, ["projects", &id].iter().chain(segments)))
+    fn known(&self) -> MutexGuard<'_, Option<Arc<Project>>> {
+        self.project.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request for something in the project: by its path, until its number is known. Asking for the
+    /// number first would cost each command a request, and tell nothing that the call itself does not: a
+    /// project that moved answers every read with where it went.
+    pub(super) fn in_project(&self, method: Method, segments: &[&str]) -> Request {
+        let project = self.known().as_ref().map_or_else(|| self.path.clone(), |known| known.id.to_string());
+        Request::new(method, ["projects", &project].iter().chain(segments))
     }
 
     /// Reads one thing.

@@ -50,23 +50,23 @@ pub struct ChangedFile {
 impl Client {
     /// What `to` has since its merge base with `from`.
     pub fn compare(&self, from: &str, to: &str) -> Result<Comparison> {
-        let request = self.in_project(Method::Get, &["repository", "compare"])?;
+        let request = self.in_project(Method::Get, &["repository", "compare"]);
         self.get(&request.query("from", from).query("to", to))
     }
 
     /// The best common ancestor of two commits; `None` when there is none.
     pub fn merge_base(&self, one: &str, other: &str) -> Result<Option<Commit>> {
-        let request = self.in_project(Method::Get, &["repository", "merge_base"])?;
+        let request = self.in_project(Method::Get, &["repository", "merge_base"]);
         self.find(&request.query("refs[]", one).query("refs[]", other))
     }
 
     /// One commit, by id or by the name of a branch or tag; `None` when the project lacks it.
     pub fn commit(&self, revision: &str) -> Result<Option<Commit>> {
-        self.find(&self.in_project(Method::Get, &["repository", "commits", revision])?)
+        self.find(&self.in_project(Method::Get, &["repository", "commits", revision]))
     }
 
     /// The merge requests that brought a commit, or hold it.
     pub fn commit_merge_requests(&self, sha: &str) -> Result<Vec<MergeRequest>> {
-        self.list(&self.in_project(Method::Get, &["repository", "commits", sha, "merge_requests"])?)
+        self.list(&self.in_project(Method::Get, &["repository", "commits", sha, "merge_requests"]))
     }
 }

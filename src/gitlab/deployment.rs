@@ -175,7 +175,7 @@ impl Client {
         limit: usize,
     ) -> Result<Vec<Deployment>> {
         let request = self
-            .in_project(Method::Get, &["deployments"])?
+            .in_project(Method::Get, &["deployments"])
             .query("environment", environment)
             .query_if("status", status)
             // The default is oldest first.
@@ -186,19 +186,19 @@ impl Client {
 
     /// One deployment, with its approvals.
     pub fn deployment(&self, id: u64) -> Result<Deployment> {
-        self.get(&self.in_project(Method::Get, &["deployments", &id.to_string()])?)
+        self.get(&self.in_project(Method::Get, &["deployments", &id.to_string()]))
     }
 
     /// Approves or rejects a deployment. 400 with the reason in words: one's own, nothing waits, no
     /// such rule, no right.
     pub fn approve_deployment(&self, id: u64, approval: &NewApproval) -> Result<Approval> {
-        let request = self.in_project(Method::Post, &["deployments", &id.to_string(), "approval"])?;
+        let request = self.in_project(Method::Post, &["deployments", &id.to_string(), "approval"]);
         self.write(&request.json(&json!(approval)))
     }
 
     /// The environment of this name.
     pub fn environment(&self, name: &str) -> Result<Option<Environment>> {
-        let request = self.in_project(Method::Get, &["environments"])?.query("name", name);
+        let request = self.in_project(Method::Get, &["environments"]).query("name", name);
         let found: Vec<Environment> = self.list(&request)?;
         Ok(found.into_iter().find(|environment| environment.name == name))
     }
@@ -206,6 +206,6 @@ impl Client {
     /// Its protection; `None` when there is none in the project (its group may have one). 403 below
     /// Maintainer: take the rules from the deployment instead.
     pub fn protected_environment(&self, name: &str) -> Result<Option<ProtectedEnvironment>> {
-        self.find(&self.in_project(Method::Get, &["protected_environments", name])?)
+        self.find(&self.in_project(Method::Get, &["protected_environments", name]))
     }
 }

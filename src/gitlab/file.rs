@@ -25,7 +25,7 @@ impl Client {
     /// The bytes of a file at a commit, at most 8 MiB; `None` when it is not there.
     pub fn file(&self, path: &str, revision: &str) -> Result<Option<Vec<u8>>> {
         let request = self
-            .in_project(Method::Get, &["repository", "files", path, "raw"])?
+            .in_project(Method::Get, &["repository", "files", path, "raw"])
             .query("ref", revision)
             .accept("*/*");
         match self.answer(&request) {
@@ -39,12 +39,12 @@ impl Client {
 
     /// What GitLab makes of the pipeline file as it stands on `branch`, wherever the project keeps it.
     pub fn lint_at(&self, branch: &str) -> Result<Lint> {
-        self.get(&self.in_project(Method::Get, &["ci", "lint"])?.query("content_ref", branch))
+        self.get(&self.in_project(Method::Get, &["ci", "lint"]).query("content_ref", branch))
     }
 
     /// Checks a pipeline file as if it stood at `branch` of this project.
     pub fn lint(&self, content: &str, branch: &str) -> Result<Lint> {
         let body = json!({ "content": content, "ref": branch });
-        self.write(&self.in_project(Method::Post, &["ci", "lint"])?.json(&body))
+        self.write(&self.in_project(Method::Post, &["ci", "lint"]).json(&body))
     }
 }

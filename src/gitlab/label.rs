@@ -20,12 +20,12 @@ pub struct Label {
 impl Client {
     /// All labels of the project and its groups.
     pub fn labels(&self) -> Result<Vec<Label>> {
-        self.list(&self.in_project(Method::Get, &["labels"])?)
+        self.list(&self.in_project(Method::Get, &["labels"]))
     }
 
     /// Makes a label. 409 when it exists.
     pub fn create_label(&self, name: &str, color: &str, description: &str) -> Result<Label> {
         let body = json!({ "name": name, "color": color, "description": description });
-        self.write(&self.in_project(Method::Post, &["labels"])?.json(&body))
+        self.write(&self.in_project(Method::Post, &["labels"]).json(&body))
     }
 }

@@ -270,7 +270,7 @@ impl Client {
         let state = filter.state.as_ref().map_or("all", MergeRequestState::as_str);
         let labels = Some(filter.labels.join(",")).filter(|labels| !labels.is_empty());
         let request = self
-            .in_project(Method::Get, &["merge_requests"])?
+            .in_project(Method::Get, &["merge_requests"])
             .query("state", state)
             .query_if("source_branch", filter.source_branch.as_deref())
             .query_if("target_branch", filter.target_branch.as_deref())
@@ -284,17 +284,17 @@ impl Client {
 
     /// One merge request. Reading it also makes GitLab check whether it can be merged.
     pub fn merge_request(&self, iid: u64) -> Result<MergeRequest> {
-        self.get(&self.merge_request_at(Method::Get, iid, &[])?)
+        self.get(&self.merge_request_at(Method::Get, iid, &[]))
     }
 
     /// Opens one. 409 when there is one for the same branches.
     pub fn create_merge_request(&self, new: &NewMergeRequest) -> Result<MergeRequest> {
-        self.write(&self.in_project(Method::Post, &["merge_requests"])?.json(&json!(new)))
+        self.write(&self.in_project(Method::Post, &["merge_requests"]).json(&json!(new)))
     }
 
     /// Changes one.
     pub fn update_merge_request(&self, iid: u64, change: &MergeRequestChange) -> Result<MergeRequest> {
-        self.write(&self.merge_request_at(Method::Put, iid, &[])?.json(&json!(change)))
+        self.write(&self.merge_request_at(Method::Put, iid, &[]).json(&json!(change)))
     }
 
     /// Merges it if its head still is `sha`; with `auto`, as soon as its pipeline is good (the answer is
@@ -305,7 +305,7 @@ impl Client {
             // Renamed to `auto_merge` in 17.11, where the old name still is understood.
             body["merge_when_pipeline_succeeds"] = true.into();
         }
-        let request = self.merge_request_at(Method::Put, iid, &["merge"])?.json(&body);
+        let request = self.merge_request_at(Method::Put, iid, &["merge"]).json(&body);
         let outcome = self.write(&request);
         match outcome {
             // GitLab says 401 here to a good token whose user may not merge.
@@ -321,21 +321,21 @@ impl Client {
 
     /// Who approved it.
     pub fn approvals(&self, iid: u64) -> Result<Approvals> {
-        self.get(&self.merge_request_at(Method::Get, iid, &["approvals"])?)
+        self.get(&self.merge_request_at(Method::Get, iid, &["approvals"]))
     }
 
     /// Its pipelines, newest first. `ref` tells the kind: a branch, or `refs/merge-requests/N/head`,
     /// `/merge` (its `sha` then is a temporary merge commit) or `/train`.
     pub fn merge_request_pipelines(&self, iid: u64) -> Result<Vec<Pipeline>> {
-        self.list(&self.merge_request_at(Method::Get, iid, &["pipelines"])?)
+        self.list(&self.merge_request_at(Method::Get, iid, &["pipelines"]))
     }
 
     /// Its commits, newest first.
     pub fn merge_request_commits(&self, iid: u64) -> Result<Vec<Commit>> {
-        self.list(&self.merge_request_at(Method::Get, iid, &["commits"])?)
+        self.list(&self.merge_request_at(Method::Get, iid, &["commits"]))
     }
 
-    pub(super) fn merge_request_at(&self, method: Method, iid: u64, rest: &[&str]) -> Result<Request> {
+    pub(super) fn merge_request_at(&self, method: Method, iid: u64, rest: &[&str]) -> Request {
         let iid = iid.to_string();
         self.in_project(method, &[&["merge_requests", &iid], rest].concat())
     }

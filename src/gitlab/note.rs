@@ -28,7 +28,7 @@ impl Client {
     /// The notes that people and programs wrote on a merge request and `keep` wants, oldest first.
     pub fn notes(&self, iid: u64, mut keep: impl FnMut(&Note) -> bool) -> Result<Vec<Note>> {
         let request = self
-            .merge_request_at(Method::Get, iid, &["notes"])?
+            .merge_request_at(Method::Get, iid, &["notes"])
             .query("order_by", "created_at")
             .query("sort", "asc")
             .query("activity_filter", "only_comments");
@@ -44,6 +44,6 @@ impl Client {
 
     /// Writes a note on a merge request. At most 60 a minute on GitLab.com.
     pub fn create_note(&self, iid: u64, body: &str) -> Result<Note> {
-        self.write(&self.merge_request_at(Method::Post, iid, &["notes"])?.json(&json!({ "body": body })))
+        self.write(&self.merge_request_at(Method::Post, iid, &["notes"]).json(&json!({ "body": body })))
     }
 }

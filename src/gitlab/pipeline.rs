@@ -152,7 +152,7 @@ impl Client {
     /// and none ever where the rules of the pipeline file say so.
     pub fn pipelines(&self, sha: &str, branch: &str) -> Result<Vec<Pipeline>> {
         let request = self
-            .in_project(Method::Get, &["pipelines"])?
+            .in_project(Method::Get, &["pipelines"])
             .query("sha", sha)
             .query("ref", branch)
             .query("order_by", "id")
@@ -162,14 +162,14 @@ impl Client {
 
     /// One pipeline.
     pub fn pipeline(&self, id: u64) -> Result<Pipeline> {
-        self.get(&self.in_project(Method::Get, &["pipelines", &id.to_string()])?)
+        self.get(&self.in_project(Method::Get, &["pipelines", &id.to_string()]))
     }
 
     /// The jobs of a pipeline that `keep` wants; `retried` ones are left out by default. Those of child
     /// pipelines are listed under the child.
     pub fn jobs(&self, pipeline: u64, retried: bool, mut keep: impl FnMut(&Job) -> bool) -> Result<Vec<Job>> {
         let request = self
-            .in_project(Method::Get, &["pipelines", &pipeline.to_string(), "jobs"])?
+            .in_project(Method::Get, &["pipelines", &pipeline.to_string(), "jobs"])
             .query_if("include_retried", retried.then_some(true));
         let mut jobs = Vec::new();
         self.visit(&request, 100, |job: Job| {
@@ -183,35 +183,35 @@ impl Client {
 
     /// The trigger jobs of a pipeline.
     pub fn bridges(&self, pipeline: u64) -> Result<Vec<Bridge>> {
-        self.list(&self.in_project(Method::Get, &["pipelines", &pipeline.to_string(), "bridges"])?)
+        self.list(&self.in_project(Method::Get, &["pipelines", &pipeline.to_string(), "bridges"]))
     }
 
     /// One job.
     pub fn job(&self, id: u64) -> Result<Job> {
-        self.get(&self.in_project(Method::Get, &["jobs", &id.to_string()])?)
+        self.get(&self.in_project(Method::Get, &["jobs", &id.to_string()]))
     }
 
     /// Starts a manual job. Read it right before and call this only while it is `manual`: playing a
     /// finished one starts it again as a new job, a second deployment. Compare the id that comes back.
     /// 400 while approvals are missing.
     pub fn play_job(&self, id: u64) -> Result<Job> {
-        self.write(&self.in_project(Method::Post, &["jobs", &id.to_string(), "play"])?)
+        self.write(&self.in_project(Method::Post, &["jobs", &id.to_string(), "play"]))
     }
 
     /// Runs a finished job again as a new one; approvals of its deployment start over.
     pub fn retry_job(&self, id: u64) -> Result<Job> {
-        self.write(&self.in_project(Method::Post, &["jobs", &id.to_string(), "retry"])?)
+        self.write(&self.in_project(Method::Post, &["jobs", &id.to_string(), "retry"]))
     }
 
     /// Cancels a job.
     pub fn cancel_job(&self, id: u64) -> Result<Job> {
-        self.write(&self.in_project(Method::Post, &["jobs", &id.to_string(), "cancel"])?)
+        self.write(&self.in_project(Method::Post, &["jobs", &id.to_string(), "cancel"]))
     }
 
     /// The log from `offset` on, its last `longest` bytes. A log that got shorter, as of an erased job,
     /// starts over.
     pub fn log(&self, id: u64, offset: u64, longest: usize) -> Result<Tail> {
-        let request = self.in_project(Method::Get, &["jobs", &id.to_string(), "trace"])?.accept("text/plain");
+        let request = self.in_project(Method::Get, &["jobs", &id.to_string(), "trace"]).accept("text/plain");
         let mut tail = TailReader::new(offset, longest);
         let response = self.http.stream(&request, &mut |piece| tail.take(piece)).map_err(Error::from_http)?;
         if !response.is_success() {

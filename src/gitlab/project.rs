@@ -98,7 +98,7 @@ pub struct Member {
 impl Client {
     /// Everyone with at least this access level, inherited membership included.
     pub fn members(&self, access_level: u64) -> Result<Vec<Member>> {
-        let request = self.in_project(Method::Get, &["members", "all"])?;
+        let request = self.in_project(Method::Get, &["members", "all"]);
         let mut members: Vec<Member> = self.list(&request)?;
         members.retain(|member| member.access_level >= access_level);
         Ok(members)

@@ -26,11 +26,12 @@ fn client_of(server: &Scripted) -> Client {
     Client::new(&address, Some(token), options, Arc::new(ClockByHand::new())).unwrap()
 }
 
-/// A client whose project is known after the first answer.
+/// A client that has asked for its project.
 fn with_project(mut acts: Vec<Act>) -> (Scripted, Client) {
     acts.insert(0, say(200, "", PROJECT));
     let server = Scripted::new(acts);
     let client = client_of(&server);
+    client.project().unwrap();
     (server, client)
 }
 

@@ -65,6 +65,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What somebody's hands are needed for, whatever else is waited for.
+    pub fn hands(&self) -> impl Iterator<Item = &Block> {
+        let blocked = self.rungs.iter().filter(|standing| standing.state == State::Blocked);
+        blocked.filter_map(|standing| match &standing.check {
+            Check::Blocked(block) if block.kind == Kind::Hands => Some(block),
+            _ => None,
+        })
+    }
+
     /// How a rung stands, where the goal needs it.
     pub fn state(&self, rung: Rung) -> Option<State> {
         self.rungs.iter().find(|standing| standing.rung == rung).map(|standing| standing.state)

@@ -58,7 +58,10 @@ pub fn items(s: &Snapshot, plan: &Plan) -> Vec<Item> {
             &format!("backport to {} reviewed and merged{name}", lane.target),
             "git hotfix backport",
         );
-        if let (Some(mr), Some(false)) = (request, item.done) {
+        if let Some(Check::Blocked(block)) = blocked(plan, Rung::Backport(index)) {
+            item.evidence = block.what.clone();
+            item.next = block.hints.first().cloned();
+        } else if let (Some(mr), Some(false)) = (request, item.done) {
             item.next = Some(format!("review and merge it: {}", mr.web_url));
         }
         items.push(item);
@@ -68,6 +71,11 @@ pub fn items(s: &Snapshot, plan: &Plan) -> Vec<Item> {
 
 fn bang(iid: Option<u64>) -> String {
     iid.map(|iid| format!(" !{iid}")).unwrap_or_default()
+}
+
+fn blocked(plan: &Plan, rung: Rung) -> Option<&Check> {
+    let standing = plan.rungs.iter().find(|standing| standing.rung == rung)?;
+    (standing.state == State::Blocked).then_some(&standing.check)
 }
 
 fn of(plan: &Plan, rung: Rung, what: &str, next: &str) -> Item {

@@ -283,11 +283,21 @@ fn facts(s: &Snapshot, plan: &Plan) -> Block {
     block
 }
 
+/// The command of what needs somebody's hands while others are waited for: a conflict to resolve.
+pub(super) fn hands(plan: &Plan) -> Option<&str> {
+    let commands = plan.hands().filter_map(|block| block.hints.first());
+    commands.map(String::as_str).find(|hint| hint.starts_with("git hotfix "))
+}
+
 /// The next command, as the arguments after `git`, and who types it.
 pub fn next_command(plan: &Plan, named: &str) -> Option<Vec<String>> {
     let mut words: Vec<String> = vec!["hotfix".into()];
     match &plan.next {
         Next::Do(step) => words.extend(command_for(step)),
+        Next::Wait(_) if hands(plan).is_some() => {
+            let command = hands(plan)?.strip_prefix("git hotfix ")?;
+            return Some(words.into_iter().chain(command.split(' ').map(str::to_owned)).collect());
+        }
         Next::Wait(waits) if waits.iter().any(|(rung, _)| *rung == Rung::Approve) => {
             words.push("deploy".into())
         }

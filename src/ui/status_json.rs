@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::status::next_command;
+use super::status::{hands, next_command};
 use crate::hotfix::plan::{Next, Plan, Standing, State};
 use crate::hotfix::rung::{Check, Rung, Who};
 use crate::hotfix::snapshot::{Fact, Landed, LandedKind, Lane, PathConflict, Pick, Snapshot};
@@ -85,7 +85,11 @@ fn next(plan: &Plan, named: &str) -> Value {
                 })
                 .flatten()
                 .collect();
-            let who = if people.is_empty() { json!(["gitlab"]) } else { json!(people) };
+            let who = match (hands(plan), people.as_slice()) {
+                (Some(_), _) => json!(["you"]),
+                (None, []) => json!(["gitlab"]),
+                (None, people) => json!(people),
+            };
             ("waiting", who, waits.iter().map(|(_, wait)| wait.what.clone()).collect())
         }
         Next::Blocked(blocks) => {

@@ -32,7 +32,9 @@ pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
-    /// What the embedded GitLab was asked by it, API and git apart.
+    /// stdout as it came.
+    raw: String,
+    /// How many requests to the API it made.
     pub(crate) requests: usize,
 }
 
@@ -250,7 +252,8 @@ impl<'a> Desk<'a> {
         let requests = requests[seen..].iter().filter(|one| one.path.starts_with("/api/")).count();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert!(!out.contains("glpat-") && !err.contains("glpat-"), "a token is shown:\n{out}\n{err}");
-        Run { code: output.status.code().unwrap_or(-1), out, err, requests }
+        let raw = String::from_utf8_lossy(&output.stdout).into_owned();
+        Run { code: output.status.code().unwrap_or(-1), raw, out, err, requests }
     }
 
     /// Starts the program in a process group of its own, its talk going to a file.
@@ -321,6 +324,6 @@ impl Run {
     /// Its stdout is one JSON document.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+        serde_json::from_str(&self.raw).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 }

@@ -8,18 +8,23 @@ fn labels(page: &str, link: Option<&str>) -> Act {
 }
 
 #[test]
-fn the_project_is_asked_for_once_also_by_many_threads() {
-    let (server, client) = with_project(vec![say(200, "", r#"{"id":9,"name":"x","status":"manual"}"#)]);
+fn calls_go_by_path_until_the_number_is_known() {
+    let job = || say(200, "", r#"{"id":9,"name":"x","status":"manual"}"#);
+    let server = Scripted::new(vec![job(), say(200, "", PROJECT), job()]);
+    let client = client_of(&server);
     assert_eq!(client.requests(), 0, "making a client asks nothing");
+    assert_eq!(client.job(9).unwrap().status, CiStatus::Manual);
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| assert_eq!(client.job(9).unwrap().status, CiStatus::Manual));
+            scope.spawn(|| assert_eq!(client.project().unwrap().id, 7));
         }
     });
-    assert_eq!(client.requests(), 5);
-    let lines = server.lines();
-    assert_eq!(lines[0], "GET /root/api/v4/projects/shop%2Fweb HTTP/1.1");
-    assert!(lines[1..].iter().all(|line| line == "GET /root/api/v4/projects/7/jobs/9 HTTP/1.1"), "{lines:?}");
+    client.job(9).unwrap();
+    insta::assert_snapshot!(server.lines().join("\n"), @"
+    GET /root/api/v4/projects/shop%2Fweb/jobs/9 HTTP/1.1
+    GET /root/api/v4/projects/shop%2Fweb HTTP/1.1
+    GET /root/api/v4/projects/7/jobs/9 HTTP/1.1
+    ");
 }
 
 #[test]

@@ -105,8 +105,11 @@ pub(super) fn confirm(site: &mut Site<'_>, s: &mut Snapshot, found: Found) -> Re
     let mut request = found.request;
     for candidate in found.candidates {
         if request.is_none() && is_this(site, s, &candidate)? {
-            // The list leaves out what a single answer has.
-            request = site.gitlab.map(|gitlab| gitlab.merge_request(candidate.iid)).transpose()?;
+            request = match names_landed(&candidate) {
+                true => Some(candidate),
+                // The list leaves out what a single answer has.
+                false => site.gitlab.map(|gitlab| gitlab.merge_request(candidate.iid)).transpose()?,
+            };
         }
     }
     s.merge_request = match &request {
@@ -114,6 +117,12 @@ pub(super) fn confirm(site: &mut Site<'_>, s: &mut Snapshot, found: Found) -> Re
         None => Fact::Absent,
     };
     Ok(request)
+}
+
+/// Whether a row of the list tells all that is asked of a merged one.
+fn names_landed(mr: &MergeRequest) -> bool {
+    let named = mr.merge_commit_sha.is_some() || mr.squash_commit_sha.is_some();
+    mr.state == MergeRequestState::Merged && named
 }
 
 /// Whether an old merge request of this branch name belongs to the branch as it is now.

@@ -10,7 +10,7 @@ fn a_wrong_token_is_exit_4_and_never_shown() {
     let dev = lab.fixed();
     let mut wrong = dev.command();
     wrong.env("GIT_HOTFIX_TOKEN", "glpat-wrong-0123456789");
-    dev.run_as(&mut wrong, &["status"]).ends(4).says("GIT_HOTFIX_TOKEN");
+    dev.run_as(&mut wrong, &["status"]).ends(4).says("does not accept the token").says("git hotfix doctor");
     let told = dev.run_as(&mut wrong, &["status", "--json"]).ends(4).json();
     assert_eq!((&told["version"], &told["error"]["kind"]), (&json!(1), &json!("config")));
     assert!(told["error"]["hints"][0].is_string(), "{told}");
@@ -49,7 +49,7 @@ fn not_a_repository() {
     std::fs::create_dir(&nowhere).unwrap();
     let dev = lab.seat("dev", &nowhere);
     for args in [&["status"][..], &["ship", "--yes"], &["start", "x"], &["backport"]] {
-        dev.run_moving(args).ends(5).says("not a git repository");
+        dev.run_moving(args).ends(4).says("not a git repository").says("git -C <dir> hotfix");
     }
 }
 
@@ -89,7 +89,7 @@ fn start_refuses_what_it_would_lose() {
     lab.server.with_world(|world| world.push_as("mia", "main", "Newer", &files)).unwrap();
     lab.server.with_world(|world| world.deploy_by_script("mia", &world.branch("main").unwrap()));
     std::fs::write(dev.dir.join("apps/portal/app/login.rb"), "# mine, not committed\n").unwrap();
-    dev.run(&["start", "x"]).ends(5).says("login.rb");
+    dev.run(&["start", "x"]).ends(5).says("login.rb").says("git stash");
     assert_eq!(
         std::fs::read_to_string(dev.dir.join("apps/portal/app/login.rb")).unwrap(),
         "# mine, not committed\n"

@@ -41,7 +41,7 @@ fn from_nothing_to_the_open_backport() {
     let picked = lab.tip(backport["source_branch"].as_str().unwrap());
     let commit = lab.get(&format!("repository/commits/{picked}"));
     assert_eq!(commit["parent_ids"], json!([lab.tip("develop")]));
-    assert_eq!(commit["author_name"], "dev");
+    assert_eq!(commit["author_name"], "Dev Anders");
     assert!(
         commit["message"].as_str().unwrap().ends_with(&format!("(cherry picked from commit {landed})\n"))
     );
