@@ -7,6 +7,7 @@
 pub mod adopt;
 mod attributes;
 mod browse;
+mod child;
 pub mod commit;
 pub mod config;
 pub mod conflict;

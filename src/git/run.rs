@@ -4,12 +4,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 
-use super::error::{GitError, Io};
+use super::child::converse;
+use super::error::GitError;
 
 /// What `git rev-parse --local-env-vars` lists (configuration given by `git -c` stays), and the rest
 /// that would make a child answer for another repository, identity or question than ours.
@@ -52,8 +52,6 @@ pub(super) const NO_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
 
 /// More than any answer we ask git for (a listing of 100,000 paths is about 10 MB).
 const STDOUT_LIMIT: usize = 256 << 20;
-/// Errors are quoted to people; the beginning says what went wrong.
-const STDERR_LIMIT: usize = 64 << 10;
 
 /// A version of git.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -343,33 +341,6 @@ impl Exit {
         }
         Exit::Code(status.code().unwrap_or(-1))
     }
-}
-
-/// Writes stdin and reads both outputs at once, so that no pipe can fill up and stall the child.
-fn converse(child: &mut Child, stdin: Option<Vec<u8>>, limit: usize) -> Io<(Vec<u8>, Vec<u8>)> {
-    let (pipe_in, pipe_out, pipe_err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    std::thread::scope(|scope| {
-        if let (Some(mut pipe), Some(bytes)) = (pipe_in, stdin) {
-            // A child that does not want all of its input says so by its exit code.
-            scope.spawn(move || pipe.write_all(&bytes));
-        }
-        let stderr = scope.spawn(move || -> Io<Vec<u8>> {
-            let mut head = Vec::new();
-            let Some(mut pipe) = pipe_err else { return Ok(head) };
-            pipe.by_ref().take(STDERR_LIMIT as u64).read_to_end(&mut head)?;
-            std::io::copy(&mut pipe, &mut std::io::sink())?;
-            Ok(head)
-        });
-        let mut stdout = Vec::new();
-        if let Some(pipe) = pipe_out {
-            pipe.take(limit as u64 + 1).read_to_end(&mut stdout)?;
-        }
-        if stdout.len() > limit {
-            child.kill()?;
-        }
-        let stderr = stderr.join().map_err(|_| std::io::Error::other("the reader of stderr failed"))??;
-        Ok((stdout, stderr))
-    })
 }
 
 #[cfg(test)]
