@@ -87,26 +87,33 @@ pub(super) fn read(site: &mut Site<'_>, s: &Snapshot, request: Option<&MergeRequ
         patterns.push(format!("refs/heads/{target}"));
         patterns.push(format!("refs/heads/backport/{target}-*"));
     }
-    let rows = repo.ls_remote(
-        &site.settings.remote,
-        &patterns.iter().map(String::as_str).collect::<Vec<_>>(),
-        site.credential.as_ref(),
-    )?;
+    let mut refs = listed(site, repo, &patterns)?;
+    while let Err(problem) = fetch(site, repo, &refs, s) {
+        // A branch that went away between the question and the fetch, merged by a colleague.
+        let later = listed(site, repo, &patterns)?;
+        if later.branches == refs.branches {
+            return Err(problem);
+        }
+        refs = later;
+    }
+    site.kept.refs = Some((now, refs.branches.clone()));
+    Ok(refs)
+}
+
+/// What the remote says of these branches.
+fn listed(site: &Site<'_>, repo: &Repo, patterns: &[String]) -> Result<Refs> {
+    let (remote, production) = (&site.settings.remote, &site.settings.policy.production_branch);
+    let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+    let rows = repo.ls_remote(remote, &patterns, site.credential.as_ref())?;
     let branches: HashMap<String, Oid> = rows
         .into_iter()
         .filter_map(|(name, tip)| Some((name.strip_prefix("refs/heads/")?.to_owned(), tip)))
         .collect();
     if !branches.contains_key(production) {
-        return Err(Problem::new(
-            Kind::Config,
-            format!("{} has no branch {production}", site.settings.remote),
-        )
-        .hint("name the production branch: git config hotfix.productionBranch <branch>"));
+        return Err(Problem::new(Kind::Config, format!("{remote} has no branch {production}"))
+            .hint("name the production branch: git config hotfix.productionBranch <branch>"));
     }
-    let refs = Refs { branches, known: true };
-    fetch(site, repo, &refs, s)?;
-    site.kept.refs = Some((now, refs.branches.clone()));
-    Ok(refs)
+    Ok(Refs { branches, known: true })
 }
 
 /// A merge since the last look makes what the remote said old.

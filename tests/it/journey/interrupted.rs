@@ -13,8 +13,9 @@ use crate::lab::{Desk, Lab};
 use crate::manifest::Manifest;
 
 /// Points of a sample that are left out between two.
-const STEP: u64 = 13;
+const STEP: u64 = 29;
 
+#[expect(clippy::disallowed_methods, reason = "a choice of whoever runs the tests")]
 fn full() -> bool {
     std::env::var_os("HOTFIX_FULL").is_some_and(|value| value == "1")
 }
@@ -140,7 +141,7 @@ fn each_write_may_lose_its_answer() {
 
 #[test]
 fn two_laptops_at_once_make_one_of_everything() {
-    for round in 0..if full() { 20 } else { 2 } {
+    for round in 0..if full() { 20 } else { 1 } {
         let lab = Lab::told("clean");
         let one = lab.fixed();
         let two = lab.desk_at("dev", "second");
