@@ -143,6 +143,15 @@ fn a_colleague_merges_and_production_is_rolled_back() {
     let story = Rehearsal::of("rolled-back");
     story.merge();
     story.deploy();
+    // Mia looks at production only once the developer has gone on to the backport.
+    let opened = story.server.with_world(|world| {
+        let files = [("docs/note.md".to_owned(), Some("a note".to_owned()))];
+        world.push_as("dev", "backport/develop-x", "Note it", &files).unwrap();
+        let body =
+            json!({"source_branch": "backport/develop-x", "target_branch": "develop", "title": "Note it"});
+        world.api_as("dev", "POST", "merge_requests", body).status
+    });
+    assert_eq!(opened, 201);
     story.until("rolled back", |lab| !lab.contains_fix());
 }
 
