@@ -12,12 +12,15 @@ use jiff::tz::TimeZone;
 
 use crate::cli::Globals;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Env, FILE_NAME, File, Flags, Layers, TokenSource, env, find_token};
+use crate::config::{
+    Config, Env, FILE_NAME, File, Flags, Layers, Setting, Source, TokenSource, env, find_token,
+};
 use crate::error::{Kind, Problem, Result};
 use crate::git::remote::Credential;
 use crate::git::{Git, Repo};
 use crate::gitlab::{Address, Client};
 use crate::http::{Origin, Secret, Token};
+use crate::trace;
 use crate::ui::Ui;
 
 /// Handed to every command.
@@ -89,16 +92,41 @@ impl Context {
             None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         };
         let path = self.env.get_os(env::PATH).unwrap_or_default();
-        Ok(Git::find(path, &start)?.with_prompts(self.ui.can_ask()))
+        let git = Git::find(path, &start)?.with_prompts(self.ui.can_ask());
+        Ok(match trace::parent_sid() {
+            Some(sid) => git.with_env(env::GIT_TRACE2_PARENT_SID, sid),
+            None => git,
+        })
     }
 
     /// The configuration without `.hotfix.toml`: enough to find the remote and the production branch.
+    ///
+    /// The file says where it is to be read from, too, if nothing closer does: then the one on `main`, or on
+    /// the remote's default branch where it has no `main`, names the production branch, and for nothing
+    /// else is that copy asked.
     pub fn first(&self) -> Result<&Config> {
         if self.first.get().is_none() {
-            let config = self.resolve(None)?;
+            let mut config = self.resolve(None)?;
+            if let Some(named) = self.named_in_clone(&config)? {
+                config.production = named;
+            }
             let _ = self.first.set(config);
         }
         self.first.get().ok_or_else(|| Problem::new(Kind::Failed, "the configuration could not be kept"))
+    }
+
+    fn named_in_clone(&self, config: &Config) -> Result<Option<Setting<String>>> {
+        let (Source::Default, Some(repo)) = (&config.production.source, self.repo()?) else {
+            return Ok(None);
+        };
+        let remote = &config.remote.value;
+        for branch in [config.production.value.as_str(), "HEAD"] {
+            if let Some(tip) = repo.ref_tip(&format!("refs/remotes/{remote}/{branch}"))? {
+                let bytes = repo.file_at(tip, FILE_NAME.into()).ok().flatten().unwrap_or_default();
+                return Ok(File::production_branch(&bytes, &format!("{remote}/{branch}:{FILE_NAME}")));
+            }
+        }
+        Ok(None)
     }
 
     /// The configuration with the given `.hotfix.toml`.
@@ -111,6 +139,10 @@ impl Context {
         let flags = Flags { host: self.globals.host.clone(), ..Flags::default() };
         let repo = self.repo()?;
         let entries = repo.map(Repo::config).transpose()?;
+        if let Some(config) = entries {
+            let word = |key| config.get(key);
+            self.ui.configure_color(word("color.hotfix").as_deref(), word("color.ui").as_deref());
+        }
         let git = |key: &str| -> Vec<String> {
             entries
                 .map(|config| {
@@ -136,11 +168,37 @@ impl Context {
                     Some(tip) => repo.file_at(tip, FILE_NAME.into())?,
                     None => None,
                 };
-                Ok((bytes, format!("{}/{production}:{FILE_NAME}", first.remote.value)))
+                let label = format!("{}/{production}:{FILE_NAME}", first.remote.value);
+                let named = File::production_branch(bytes.as_deref().unwrap_or_default(), &label);
+                match (&first.production.source, named) {
+                    (Source::File(pointer), Some(named)) if named.value != *production => {
+                        let message = format!(
+                            "{pointer} names {production} as production, and {label} names {}",
+                            named.value
+                        );
+                        Err(Problem::new(Kind::Config, message)
+                            .hint("make them agree, or say it in this clone: git config hotfix.productionBranch <name>"))
+                    }
+                    _ => Ok((bytes, label)),
+                }
             }
             None => {
                 let gitlab = self.gitlab_required()?;
-                Ok((gitlab.file(FILE_NAME, production)?, format!("{production}:{FILE_NAME}")))
+                let bytes = gitlab.file(FILE_NAME, production)?;
+                if first.production.source != Source::Default {
+                    return Ok((bytes, format!("{production}:{FILE_NAME}")));
+                }
+                let pointer = match &bytes {
+                    Some(bytes) => Some(bytes.clone()),
+                    None => gitlab.file(FILE_NAME, "HEAD")?,
+                };
+                match pointer.and_then(|bytes| File::production_branch(&bytes, FILE_NAME)) {
+                    Some(named) if named.value != *production => {
+                        let label = format!("{}:{FILE_NAME}", named.value);
+                        Ok((gitlab.file(FILE_NAME, &named.value)?, label))
+                    }
+                    _ => Ok((bytes, format!("{production}:{FILE_NAME}"))),
+                }
             }
         }
     }

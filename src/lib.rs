@@ -25,4 +25,5 @@ pub mod hotfix;
 pub mod http;
 pub mod manual;
 pub mod sim;
+pub mod trace;
 pub mod ui;

@@ -222,7 +222,15 @@ fn current(ctx: &Context) -> Result<Selector> {
             }
             Ok(Selector::Branch(name))
         }
-        Head::Detached(_) => Err(usage_problem("no branch is checked out (detached HEAD)", hint)),
+        Head::Detached(_) => Err(match repo.rebased_branch() {
+            Some(branch) => {
+                let message = format!("{branch} is being rebased: what it will be is not settled");
+                Problem::new(Kind::Refused, message)
+                    .hint("see what is left of it: git status")
+                    .hint(format!("or name the branch, as it was before: git hotfix status {branch}"))
+            }
+            None => usage_problem("no branch is checked out (detached HEAD)", hint),
+        }),
     }
 }
 

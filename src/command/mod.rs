@@ -33,6 +33,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Env, env};
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
+use crate::trace;
 use crate::ui::{Level, Streams, Terminal, Ui, Wishes};
 
 /// How a command ended that did not fail: with exit 0, or with the code of a kind it has told already.
@@ -47,10 +48,18 @@ pub enum Exit {
 /// Runs the program and gives its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let env = Env::take();
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&env, &error),
+    let args: Vec<OsString> = args.into_iter().collect();
+    let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    trace::begin(env.get(env::GIT_TRACE2_EVENT), env.get(env::GIT_TRACE2_PARENT_SID), &words);
+    let code = match Cli::try_parse_from(args) {
+        Ok(cli) => carry_out(env, cli),
+        Err(error) => usage(&env, &error),
     };
+    trace::end(code);
+    code
+}
+
+fn carry_out(env: Env, cli: Cli) -> u8 {
     let json = wants_json(cli.command.as_ref());
     let ui = Ui::new(terminal(&env, cli.globals.color.as_deref(), cli.globals.ascii), level(&cli));
     let context = Context::new(ui, env, cli.globals);
@@ -126,8 +135,6 @@ fn terminal(env: &Env, color: Option<&str>, ascii: bool) -> Terminal {
         Streams::of_process(),
         Wishes {
             color_flag: color,
-            color_hotfix: None,
-            color_ui: None,
             ascii,
             no_color: env.get(env::NO_COLOR),
             clicolor_force: env.get(env::CLICOLOR_FORCE),
@@ -136,6 +143,7 @@ fn terminal(env: &Env, color: Option<&str>, ascii: bool) -> Terminal {
             lc_all: env.get(env::LC_ALL),
             lc_ctype: env.get(env::LC_CTYPE),
             lang: env.get(env::LANG),
+            pager_in_use: env.get(env::GIT_PAGER_IN_USE),
             gitlab_ci: env.get(env::GITLAB_CI),
         },
     )

@@ -82,12 +82,19 @@ variables! {
     CLICOLOR_FORCE = "CLICOLOR_FORCE";
     /// The kind of terminal; dumb means no colour and no moving lines.
     TERM = "TERM";
+    /// Set by git where standard output is its pager, as with git -p hotfix; colour stays on then.
+    GIT_PAGER_IN_USE = "GIT_PAGER_IN_USE";
     /// The locale, first choice; decides whether symbols beyond ASCII are shown.
     LC_ALL = "LC_ALL";
     /// The locale, second choice.
     LC_CTYPE = "LC_CTYPE";
     /// The locale, third choice.
     LANG = "LANG";
+
+    /// Where git's trace goes; this program adds its own steps and requests to it.
+    GIT_TRACE2_EVENT = "GIT_TRACE2_EVENT";
+    /// Which process of that trace this one belongs to; set by git.
+    GIT_TRACE2_PARENT_SID = "GIT_TRACE2_PARENT_SID";
 
     /// Set by GitLab in every job.
     GITLAB_CI = "GITLAB_CI";

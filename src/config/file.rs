@@ -11,7 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use url::Url;
 
-use super::value;
+use super::{Setting, Source, value};
 use crate::error::{Kind, Problem};
 use crate::http::Origin;
 
@@ -172,6 +172,14 @@ impl File {
             hint.into_iter().fold(problem, Problem::hint)
         })?;
         raw.check(label).map_err(|(span, what)| at(&span, &what))
+    }
+
+    /// The production branch that a file names, if it can be read and does; what is wrong with it is said
+    /// where it is read for good.
+    pub fn production_branch(bytes: &[u8], label: &str) -> Option<Setting<String>> {
+        let file = File::parse(bytes, label).ok()?;
+        let value = file.get(super::PRODUCTION.name)?.last()?.clone();
+        Some(Setting { value, source: Source::File(file.label) })
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&[String]> {

@@ -186,6 +186,14 @@ impl Repo {
         Ok(store.to_thread_local())
     }
 
+    /// The branch that a rebase in this work tree is about, while HEAD is detached for it.
+    pub fn rebased_branch(&self) -> Option<String> {
+        ["rebase-merge/head-name", "rebase-apply/head-name"].iter().find_map(|name| {
+            let full = std::fs::read_to_string(self.git_dir.join(name)).ok()?;
+            full.trim_end().strip_prefix("refs/heads/").map(str::to_owned)
+        })
+    }
+
     /// What HEAD points to.
     pub fn head(&self) -> Result<Head, GitError> {
         if self.reftable {

@@ -33,6 +33,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use url::Url;
 
 use crate::clock::Clock;
+use crate::trace;
 
 use error::{caused_by_tls, deepest};
 
@@ -204,7 +205,10 @@ impl Http {
     ) -> Result<Response, Error> {
         let start = self.clock.elapsed();
         for tried in 1_u32.. {
-            let outcome = self.attempt(request).and_then(&mut receive);
+            let outcome = {
+                let _region = trace::region("http", || self.redact(&request.call()));
+                self.attempt(request).and_then(&mut receive)
+            };
             let again = match &outcome {
                 Ok(response) => worth_retrying(response),
                 Err(error) => matches!(error, Error::Unreachable { .. }),

@@ -23,7 +23,7 @@ mod testing;
 mod text;
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -58,6 +58,8 @@ pub struct Ui {
 struct Shared {
     terminal: Terminal,
     level: Level,
+    /// What git's configuration says about colour, once it is known.
+    color: OnceLock<bool>,
     secrets: Mutex<Redactor>,
     screen: Mutex<Screen>,
     in_flight: InFlight,
@@ -78,6 +80,7 @@ impl Ui {
             shared: Arc::new(Shared {
                 terminal,
                 level,
+                color: OnceLock::new(),
                 secrets: Mutex::default(),
                 screen: Mutex::new(screen),
                 in_flight: InFlight::default(),
@@ -90,6 +93,16 @@ impl Ui {
     /// From now on masks `secret` in everything that is written, however it is encoded.
     pub fn hide(&self, secret: &str) {
         lock(&self.shared.secrets).hide(secret);
+    }
+
+    /// Takes what git's configuration says about colour (`color.hotfix`, `color.ui`), which is known only
+    /// with the repository. A flag still wins.
+    pub fn configure_color(&self, color_hotfix: Option<&str>, color_ui: Option<&str>) {
+        if let Some(color) = terminal::configured_color(color_hotfix, color_ui)
+            && !self.shared.terminal.color_given
+        {
+            let _ = self.shared.color.set(color);
+        }
     }
 
     /// What the streams can show.
@@ -249,10 +262,11 @@ impl Ui {
     }
 
     fn color(&self, stream: Stream) -> bool {
-        match stream {
+        let decided = match stream {
             Stream::Data => self.shared.terminal.stdout_color,
             Stream::Talk => self.shared.terminal.stderr_color,
-        }
+        };
+        self.shared.color.get().copied().unwrap_or(decided)
     }
 
     fn redact(&self, text: &str) -> String {

@@ -27,6 +27,8 @@ pub struct Terminal {
     pub stdout_color: bool,
     /// Colour on standard error.
     pub stderr_color: bool,
+    /// The command line said when to colour: git's configuration has no say then.
+    pub color_given: bool,
     /// Symbols in their ASCII form.
     pub ascii: bool,
     /// The output is a GitLab job log, whose section markers must not be forged.
@@ -58,15 +60,12 @@ pub struct Streams {
     pub columns: Option<usize>,
 }
 
-/// What the user asked for, word by word as flags, git's configuration and the environment say it.
+/// What the user asked for, word by word as flags and the environment say it. What git's configuration
+/// says is learned later, with the repository: [`configured_color`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wishes<'a> {
     /// `--color`.
     pub color_flag: Option<&'a str>,
-    /// `color.hotfix`.
-    pub color_hotfix: Option<&'a str>,
-    /// `color.ui`.
-    pub color_ui: Option<&'a str>,
     /// `--ascii` or its setting.
     pub ascii: bool,
     /// `NO_COLOR`.
@@ -83,6 +82,8 @@ pub struct Wishes<'a> {
     pub lc_ctype: Option<&'a str>,
     /// `LANG`.
     pub lang: Option<&'a str>,
+    /// `GIT_PAGER_IN_USE`: standard output is git's pager (`git -p hotfix`, `pager.hotfix`).
+    pub pager_in_use: Option<&'a str>,
     /// `GITLAB_CI`.
     pub gitlab_ci: Option<&'a str>,
 }
@@ -106,15 +107,12 @@ pub(crate) fn measure() -> Option<usize> {
 }
 
 impl Terminal {
-    /// Decides. A flag beats git's configuration, `always` and `never` there beat `NO_COLOR` and
-    /// `CLICOLOR_FORCE` (as no-color.org asks), and those beat what the stream is.
+    /// Decides. A flag beats `NO_COLOR` and `CLICOLOR_FORCE`, and those beat what the stream is.
     pub fn decide(streams: Streams, wishes: Wishes<'_>) -> Self {
         let set = |word: Option<&str>| word.is_some_and(|word| !word.is_empty());
         let dumb = wishes.term == Some("dumb");
-        let wish = [wishes.color_flag, wishes.color_hotfix.or(wishes.color_ui)]
-            .into_iter()
-            .flatten()
-            .find_map(color);
+        let wish = wishes.color_flag.and_then(color);
+        let paged = wishes.pager_in_use.is_some_and(|word| word == "true" || word == "1");
         let color = |tty: bool| match wish {
             Some(wish) => wish,
             None if set(wishes.no_color) => false,
@@ -139,12 +137,19 @@ impl Terminal {
                 (None, None) => Width::Assumed,
             },
             moves: !dumb,
-            stdout_color: color(streams.stdout_tty),
+            stdout_color: color(streams.stdout_tty || paged),
             stderr_color: color(streams.stderr_tty),
+            color_given: wish.is_some(),
             ascii: wishes.ascii || dumb || !utf8,
             ci: set(wishes.gitlab_ci),
         }
     }
+}
+
+/// What git's configuration says about colour, `color.hotfix` before `color.ui`: always or never, which both
+/// beat `NO_COLOR` (as no-color.org asks), or nothing.
+pub(super) fn configured_color(color_hotfix: Option<&str>, color_ui: Option<&str>) -> Option<bool> {
+    color_hotfix.or(color_ui).and_then(color)
 }
 
 /// A colour word as git reads it; `None` is `auto`, which `true` means as well.
@@ -163,8 +168,6 @@ mod tests {
     const TTY: Streams = Streams { stdin_tty: true, stdout_tty: true, stderr_tty: true, columns: Some(120) };
     const UTF8: Wishes<'static> = Wishes {
         color_flag: None,
-        color_hotfix: None,
-        color_ui: None,
         ascii: false,
         no_color: None,
         clicolor_force: None,
@@ -173,11 +176,27 @@ mod tests {
         lc_all: None,
         lc_ctype: None,
         lang: Some("en_US.UTF-8"),
+        pager_in_use: None,
         gitlab_ci: None,
     };
 
     #[test]
-    fn colour_follows_flag_then_config_then_environment_then_stream() {
+    fn git_s_configuration_says_always_never_or_nothing() {
+        let cases = [
+            (None, None, None),
+            (None, Some("always"), Some(true)),
+            (None, Some("false"), Some(false)),
+            (Some("true"), Some("false"), None),
+            (Some("auto"), Some("never"), None),
+            (Some("never"), Some("always"), Some(false)),
+        ];
+        for (hotfix, ui, expected) in cases {
+            assert_eq!(configured_color(hotfix, ui), expected, "{hotfix:?} {ui:?}");
+        }
+    }
+
+    #[test]
+    fn colour_follows_flag_then_environment_then_stream() {
         let pipe = Streams { stdout_tty: false, ..TTY };
         let cases = [
             (TTY, UTF8, true),
@@ -188,11 +207,10 @@ mod tests {
             (pipe, Wishes { clicolor_force: Some("1"), ..UTF8 }, true),
             (pipe, Wishes { clicolor_force: Some("0"), ..UTF8 }, false),
             (pipe, Wishes { clicolor_force: Some("1"), no_color: Some("1"), ..UTF8 }, false),
-            (pipe, Wishes { color_ui: Some("always"), no_color: Some("1"), ..UTF8 }, true),
-            (TTY, Wishes { color_ui: Some("false"), ..UTF8 }, false),
-            (TTY, Wishes { color_hotfix: Some("true"), color_ui: Some("false"), ..UTF8 }, true),
-            (TTY, Wishes { color_hotfix: Some("never"), color_ui: Some("always"), ..UTF8 }, false),
-            (pipe, Wishes { color_flag: Some("always"), color_hotfix: Some("never"), ..UTF8 }, true),
+            (pipe, Wishes { pager_in_use: Some("true"), ..UTF8 }, true),
+            (pipe, Wishes { pager_in_use: Some("true"), no_color: Some("1"), ..UTF8 }, false),
+            (pipe, Wishes { color_flag: Some("always"), no_color: Some("1"), ..UTF8 }, true),
+            (TTY, Wishes { color_flag: Some("never"), clicolor_force: Some("1"), ..UTF8 }, false),
         ];
         for (number, (streams, wishes, expected)) in cases.into_iter().enumerate() {
             assert_eq!(Terminal::decide(streams, wishes).stdout_color, expected, "case {number}");

@@ -130,6 +130,7 @@ pub(crate) fn pipe(columns: usize) -> Terminal {
         moves: true,
         stdout_color: false,
         stderr_color: false,
+        color_given: false,
         ascii: false,
         ci: false,
     }

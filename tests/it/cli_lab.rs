@@ -13,10 +13,15 @@ pub(crate) struct Ran {
 }
 
 /// The program in `dir`, with nothing of this machine but `PATH`; paths of the test are cut.
-#[expect(clippy::disallowed_methods, reason = "the tests' own program, scrubbed")]
 pub(crate) fn hotfix(dir: &Path, env: &[(&str, &str)], args: &[&str]) -> Ran {
+    program(assert_cmd::cargo::cargo_bin!("git-hotfix"), dir, env, args)
+}
+
+/// The same for another program.
+#[expect(clippy::disallowed_methods, reason = "the tests' own children, scrubbed")]
+pub(crate) fn program(program: &Path, dir: &Path, env: &[(&str, &str)], args: &[&str]) -> Ran {
     let home = dir.parent().unwrap();
-    let done = Command::new(assert_cmd::cargo::cargo_bin!("git-hotfix"))
+    let done = Command::new(program)
         .args(args)
         .current_dir(dir)
         .env_clear()

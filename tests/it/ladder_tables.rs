@@ -180,6 +180,21 @@ fn no_rules_or_a_missing_rule_is_blocked_not_approved() {
 }
 
 #[test]
+fn where_no_role_is_asked_for_and_gitlab_counts_none_nobody_is_waited_for() {
+    let mut s = with_deployment(|d| {
+        d.rules = Fact::Known(vec![]);
+        d.approvals_left = Fact::Absent;
+    });
+    s.policy.roles.clear();
+    let Next::Do(step) = plan(&s, &Goal::Deploy { again: false }).next else { panic!("nothing to do") };
+    assert!(matches!(*step, Step::Play { .. }), "{step:?}");
+    if let Fact::Known(d) = &mut s.deployment {
+        d.approvals_left = Fact::Unknown;
+    }
+    assert!(matches!(plan(&s, &Goal::Deploy { again: false }).next, Next::Wait(_)));
+}
+
+#[test]
 fn a_rejection_ends_it_with_its_comment_and_again_starts_over() {
     let s = with_deployment(|d| {
         d.status = DeployStatus::Failed;

@@ -36,3 +36,4 @@ mod sim_scenarios;
 mod sim_schemas;
 mod sim_truth;
 mod sim_truth_production;
+mod under_git;

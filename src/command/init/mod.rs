@@ -98,9 +98,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     ));
     let production = &config.production.value;
     if *production != ctx.first()?.production.value {
-        // The file is read from the production branch, so it cannot be what names that branch.
         ctx.ui.hint(&format!(
-            "in each clone, say where it is read from: git config hotfix.productionBranch {production}"
+            "a clone finds {production} through the file on main, or on the remote's default branch; where it is on neither: git config hotfix.productionBranch {production}"
         ));
     }
     ctx.ui.hint("then check everything: git hotfix doctor");

@@ -109,6 +109,10 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
     let left = deployment.approvals_left.known().copied();
     match (open.as_slice(), left) {
         ([], Some(0)) => Check::done(filled(&slots)),
+        // The file on the production branch names no role, and this GitLab counts no approvals.
+        ([], None) if rules.is_empty() && deployment.approvals_left.is_absent() => {
+            Check::done("no role must approve, and the environment asks nobody")
+        }
         // GitLab counts more rules than there are roles, or its count lags behind the votes.
         ([], _) => Check::wait(
             Who::People(Vec::new()),
