@@ -260,7 +260,7 @@ fn completion_starts_nothing_but_local_questions() {
     let started: Vec<&str> = trace.lines().filter(|line| line.contains("\"event\":\"start\"")).collect();
     assert!(!started.is_empty());
     for line in started {
-        let local = ["\"rev-parse\"", "\"config\"", "\"version\""];
+        let local = ["\"complete\"", "\"rev-parse\"", "\"config\"", "\"version\""];
         assert!(local.iter().any(|question| line.contains(question)), "{line}");
     }
     // Where there is no repository, what needs none is still completed, and nothing is said.
