@@ -11,7 +11,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::tz::TimeZone;
 
 use crate::cli::Globals;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{self, Clock, SystemClock};
 use crate::config::{Config, Env, FILE_NAME, File, Flags, Layers, TokenSource, env, find_token};
 use crate::error::{Kind, Problem, Result};
 use crate::git::remote::Credential;
@@ -89,7 +89,11 @@ impl Context {
             None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         };
         let path = self.env.get_os(env::PATH).unwrap_or_default();
-        Ok(Git::find(path, &start)?.with_prompts(self.ui.can_ask()))
+        let git = Git::find(path, &start)?.with_prompts(self.ui.can_ask());
+        Ok(match self.env.leaves_committer_alone() {
+            true => git.with_time(clock::local),
+            false => git,
+        })
     }
 
     /// The configuration without `.hotfix.toml`: enough to find the remote and the production branch.
