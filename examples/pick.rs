@@ -14,7 +14,7 @@ use git_hotfix::git::{Git, Oid, Repo};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let program = std::env::args().nth(1).ok_or("usage: pick <path of git> [write] < pairs")?;
     let write = std::env::args().nth(2).is_some_and(|word| word == "write");
-    let repo = Repo::discover(Git::at(Path::new(&program)), None)?;
+    let repo = Repo::discover(Git::at(Path::new(&program)).with_time(git_hotfix::clock::local), None)?;
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line?;
@@ -22,12 +22,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (commit, target) = (Oid::from_hex(commit.as_bytes())?, Oid::from_hex(target.as_bytes())?);
         write!(out, "{commit} {target} ")?;
         let source = Source::landed(&repo, commit, commit, None)?;
+        let writer = write.then(|| repo.ref_writer("bench")).transpose()?;
         let picked = pick::pick(&repo, &source, &[target]).pop().ok_or("no answer")?;
         match picked.map(|picked| picked.outcome) {
             Ok(Outcome::Clean { tree, trees }) => {
-                if write {
+                if let Some(writer) = writer {
                     let tip = commit::write_picks(&repo, &source, target, &trees, &Options::default())?;
-                    repo.set_ref("refs/hotfix/bench", tip, None, "bench")?;
+                    writer.set("refs/hotfix/bench", tip, None)?;
                 }
                 write!(out, "clean {tree}")?;
             }

@@ -56,6 +56,14 @@ impl Clock for SystemClock {
     }
 }
 
+/// The wall clock as seconds since 1970, with the local time zone's seconds east of Greenwich; nothing where
+/// the zone is not known.
+pub fn local() -> Option<(i64, i32)> {
+    let zone = jiff::tz::TimeZone::try_system().ok().filter(|zone| !zone.is_unknown())?;
+    let now = Timestamp::now();
+    Some((now.as_second(), zone.to_offset(now).seconds()))
+}
+
 #[cfg(test)]
 pub(crate) mod by_hand {
     //! A clock for tests: sleeping costs nothing and moves it on.

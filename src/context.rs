@@ -11,7 +11,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::tz::TimeZone;
 
 use crate::cli::Globals;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{self, Clock, SystemClock};
 use crate::config::{
     Config, Env, FILE_NAME, File, Flags, Layers, Setting, Source, TokenSource, env, find_token,
 };
@@ -93,9 +93,13 @@ impl Context {
         };
         let path = self.env.get_os(env::PATH).unwrap_or_default();
         let git = Git::find(path, &start)?.with_prompts(self.ui.can_ask());
-        Ok(match trace::parent_sid() {
+        let git = match trace::parent_sid() {
             Some(sid) => git.with_env(env::GIT_TRACE2_PARENT_SID, sid),
             None => git,
+        };
+        Ok(match self.env.leaves_committer_alone() {
+            true => git.with_time(clock::local),
+            false => git,
         })
     }
 

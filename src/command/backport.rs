@@ -243,6 +243,7 @@ fn document(s: &Snapshot, ended: &[Ended]) -> Value {
                 Fact::Known(Pick::Conflicts(paths)) => paths.iter().map(status_json::conflict).collect(),
                 _ => Vec::new(),
             },
+            "clean_once": lane.lane.clean_once,
             "merge_request": lane.lane.merge_request.known().map(|mr| json!({
                 "iid": mr.iid, "web_url": mr.web_url,
             })),
@@ -297,11 +298,14 @@ fn view(s: &Snapshot, ended: &[Ended]) -> Block {
                 block = block.cells("      ", [Text::from(&path.path), Text::from(&path.kind), touched]);
             }
         }
+        if let Some(name) = lane.lane.clean_once.as_ref().filter(|_| lane.result == Verdict::Conflicts) {
+            block = block.hanging(Text::new().plain(format!("      clean once {name} merges")), 6);
+        }
         if lane.result == Verdict::Conflicts && request.is_some() {
             block = block.hanging(
                 Text::new().plain("      next: ").with(
                     Style::Command,
-                    format!("git hotfix backport --continue !{}", request.map_or(0, |mr| mr.iid)),
+                    format!("git hotfix backport --continue '!{}'", request.map_or(0, |mr| mr.iid)),
                 ),
                 12,
             );

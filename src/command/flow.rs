@@ -171,17 +171,16 @@ fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
     let first = ctx.first()?;
     let Some(text) = named else { return current(ctx) };
     if let Some(iid) = text.strip_prefix('!') {
-        return iid
-            .parse()
-            .map(Selector::Request)
-            .map_err(|_| usage_problem(format!("`{text}` is no merge request number"), "name it like !412"));
+        return iid.parse().map(Selector::Request).map_err(|_| {
+            usage_problem(format!("`{text}` is no merge request number"), "name it like '!412'")
+        });
     }
     if text.contains("://") {
         let address = ctx.address()?;
         return address.merge_request_url(text).map(Selector::Request).ok_or_else(|| {
             usage_problem(
                 format!("`{text}` is no merge request of {}", address.page("")),
-                "name the hotfix by branch, !<iid> or commit",
+                "name the hotfix by branch, '!<iid>' or commit",
             )
         });
     }

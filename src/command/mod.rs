@@ -67,7 +67,7 @@ fn carry_out(env: Env, cli: Cli) -> u8 {
         .ui
         // git children get a Ctrl-C by themselves; one that is sent to us alone leaves at most a
         // create-only push to finish, which harms nothing.
-        .watch_signals(|_| {})
+        .watch_signals(crate::git::forward_signal)
         .and_then(|()| dispatch(&context, cli.command))
         .and_then(|exit| context.ui.finish().map(|()| exit));
     match ended {

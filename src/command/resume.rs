@@ -50,7 +50,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
     let tree = Repo::discover(ctx.git()?, Some(&dir))?;
     let head = tree.resolve("HEAD")?.unwrap_or(tip);
     // The target may have moved since the pick was begun: it goes on where it stands.
-    let base = repo.merge_base(head, tip)?.unwrap_or(tip);
+    let base = site.merge_base(head, tip)?.unwrap_or(tip);
     let mut state = tree.pick_state(base)?;
     if state == PickState::NotStarted {
         state = tree.start_pick(&source)?;
@@ -104,7 +104,7 @@ pub(super) fn abort(ctx: &Context, args: &Args) -> Result<Exit> {
 }
 
 fn name(lane: &Lane) -> String {
-    lane.merge_request.known().map(|mr| format!(" !{}", mr.iid)).unwrap_or_default()
+    lane.merge_request.known().map(|mr| format!(" '!{}'", mr.iid)).unwrap_or_default()
 }
 
 /// The one lane that is meant: by the backport's own merge request, by `--to`, or the only conflicting one.

@@ -6,10 +6,10 @@ use super::{Exit, usage_problem};
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::git::commit::{Options, write_picks};
-use crate::git::landed::Source;
-use crate::git::pick::{Outcome, pick};
+use crate::git::incomplete::Completed;
+use crate::git::pick::Outcome;
 use crate::git::remote::Fetch;
-use crate::git::{Oid, Repo};
+use crate::git::{GitError, Oid, Repo};
 use crate::gitlab::DeploymentStatus;
 
 /// GitLab's access level of a developer: the least that may push a branch.
@@ -47,9 +47,10 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             .hint(format!("go on with it: git switch {branch} && git hotfix status")));
     }
     let main = fresh_tip(repo, remote, production, &branch)?;
-    preflight(ctx, repo, &config.environment.value, production, main)?;
+    let completed = Completed { repo, remote, credential: None };
+    preflight(ctx, completed, &config.environment.value, production, main)?;
     let tip = match &args.pick {
-        Some(rev) => picked(repo, rev, main, production)?,
+        Some(rev) => picked(completed, rev, main, production)?,
         None => main,
     };
     match &args.worktree {
@@ -125,7 +126,13 @@ fn fresh_tip(repo: &Repo, remote: &str, production: &str, branch: &str) -> Resul
 
 /// A hotfix cut while main lacks what production runs would take production back. Rights and token are
 /// looked at too; what is wrong there is said now, not at 3 a.m. when it is time to push.
-fn preflight(ctx: &Context, repo: &Repo, environment: &str, production: &str, main: Oid) -> Result<()> {
+fn preflight(
+    ctx: &Context,
+    completed: Completed<'_>,
+    environment: &str,
+    production: &str,
+    main: Oid,
+) -> Result<()> {
     let gitlab = match ctx.gitlab() {
         Ok(Some(gitlab)) => gitlab,
         Ok(None) => {
@@ -141,10 +148,13 @@ fn preflight(ctx: &Context, repo: &Repo, environment: &str, production: &str, ma
     if let Some(deployment) = running.first()
         && let Ok(commit) = Oid::from_hex(deployment.sha.as_bytes())
     {
-        let contained = repo.has_commit(commit)? && repo.is_ancestor(commit, main)?;
-        if !contained && repo.is_shallow() {
+        let holds = completed.decide(&[main], |repo| match repo.has_commit(commit)? {
+            false if !repo.is_shallow() => Ok(false),
+            _ => repo.is_ancestor(commit, main),
+        });
+        if matches!(holds, Err(GitError::Shallow)) {
             ctx.ui.warn("this clone is shallow: whether main holds what production runs cannot be told");
-        } else if !contained {
+        } else if !holds? {
             let short = short(commit);
             return Err(Problem::new(
                 Kind::Refused,
@@ -169,12 +179,13 @@ fn preflight(ctx: &Context, repo: &Repo, environment: &str, production: &str, ma
 }
 
 /// The fix from develop, picked onto main in memory.
-fn picked(repo: &Repo, rev: &str, main: Oid, production: &str) -> Result<Oid> {
+fn picked(completed: Completed<'_>, rev: &str, main: Oid, production: &str) -> Result<Oid> {
+    let repo = completed.repo;
     let commit = repo.resolve(rev)?.ok_or_else(|| {
         usage_problem(format!("`{rev}` names no commit"), "git log --oneline develop   shows some")
     })?;
-    let source = Source::landed(repo, commit, commit, None)?;
-    let result = pick(repo, &source, &[main]).pop().transpose()?;
+    let source = completed.landed(commit, commit, None)?;
+    let result = completed.pick(&source, &[main])?.pop().transpose()?;
     match result.map(|picked| picked.outcome) {
         Some(Outcome::Clean { trees, .. }) => {
             Ok(write_picks(repo, &source, main, &trees, &Options::default())?)

@@ -74,6 +74,15 @@ variables! {
     /// Where git is found.
     PATH = "PATH";
 
+    /// The committer's name, for git.
+    COMMITTER_NAME = "GIT_COMMITTER_NAME";
+    /// The committer's mail address, for git.
+    COMMITTER_EMAIL = "GIT_COMMITTER_EMAIL";
+    /// The committer's date, for git.
+    COMMITTER_DATE = "GIT_COMMITTER_DATE";
+    /// The time zone, for git.
+    TZ = "TZ";
+
     /// The width of the terminal where it cannot be asked for it.
     COLUMNS = "COLUMNS";
     /// Where set, nothing is coloured.
@@ -166,6 +175,13 @@ impl Env {
     /// The value of a variable that may be a path.
     pub fn get_os(&self, name: &str) -> Option<&OsStr> {
         self.values.get(name).map(OsString::as_os_str)
+    }
+}
+
+impl Env {
+    /// Whether git finds the committer in its configuration, and the time zone in the machine's.
+    pub fn leaves_committer_alone(&self) -> bool {
+        [COMMITTER_NAME, COMMITTER_EMAIL, COMMITTER_DATE, TZ].iter().all(|name| self.get_os(name).is_none())
     }
 }
 

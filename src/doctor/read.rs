@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Seen;
 use crate::error::Problem;
-use crate::git::run::Version as GitVersion;
+use crate::git::version::Version as GitVersion;
 use crate::git::{Oid, Repo};
 use crate::gitlab::{
     self, ApprovalRule, Client, Deployment, Environment, Label, Lint, Member, Project, ProtectedBranch,

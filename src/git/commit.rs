@@ -166,11 +166,45 @@ pub fn names_committer(repo: &Repo) -> Result<bool, GitError> {
 
 /// Name, mail address and time of the committer, as they stand in a commit. Asked each time: it is now.
 fn committer(repo: &Repo, options: &Options) -> Result<BString, GitError> {
+    if let Some(committer) = configured_committer(repo, options)? {
+        return Ok(committer);
+    }
     let mut call = repo.call("var").with_committer().arg("GIT_COMMITTER_IDENT");
     if let Some((name, email)) = &options.committer {
         call = call.env("GIT_COMMITTER_NAME", name).env("GIT_COMMITTER_EMAIL", email);
     }
     Ok(call.ok()?.trim_ascii().into())
+}
+
+/// The committer without a process, where git could only repeat what configuration says.
+fn configured_committer(repo: &Repo, options: &Options) -> Result<Option<BString>, GitError> {
+    let Some((seconds, offset)) = repo.git().time() else { return Ok(None) };
+    let config = repo.config()?;
+    let configured = |part: &str| {
+        let own = config.entry(&format!("committer.{part}")).or(config.entry(&format!("user.{part}")));
+        own.and_then(|entry| entry.value.clone())
+    };
+    let (name, email) = match &options.committer {
+        Some((name, email)) => (Some(name.as_str().into()), Some(email.as_str().into())),
+        None => (configured("name"), configured("email")),
+    };
+    let (Some(name), Some(email)) = (name.filter(is_plain), email.filter(is_plain)) else { return Ok(None) };
+    let sign = if offset < 0 { '-' } else { '+' };
+    let minutes = offset.unsigned_abs() / 60;
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    let mut committer = name;
+    committer.extend_from_slice(b" <");
+    committer.extend_from_slice(&email);
+    committer.extend_from_slice(format!("> {seconds} {sign}{hours:02}{minutes:02}").as_bytes());
+    Ok(Some(committer))
+}
+
+/// Whether git takes a name or mail address as it is; it drops what could break a commit's header, and
+/// punctuation at the ends.
+fn is_plain(text: &BString) -> bool {
+    let drops = |byte: &u8| *byte <= b' ' || b".,:;<>\"\\'".contains(byte);
+    let ends = [text.first(), text.last()].into_iter().all(|end| end.is_some_and(|end| !drops(end)));
+    ends && !text.iter().any(|byte| *byte < b' ' || b"<>".contains(byte))
 }
 
 fn signs(repo: &Repo, options: &Options) -> Result<bool, GitError> {

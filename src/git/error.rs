@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Oid;
-use super::run::Version;
+use super::version::Version;
 use crate::error::{Kind, Problem};
 
 /// A plain I/O result.

@@ -11,7 +11,11 @@ use super::attributes::Attributes;
 use super::conflict::{ConflictKind, ConflictPath, Stages};
 use super::error::GitError;
 use super::repo::Repo;
-use super::run::{Exit, Output, Version};
+use super::run::{Call, Exit, Output};
+use super::version::Version;
+
+/// With this code git refuses an option or argument that it does not know.
+const USAGE: i32 = 129;
 
 /// A three-way merge. Each side is a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +59,8 @@ fn merge_together(
     rows: &[Row],
     answers: &mut [Option<Result<Answer, GitError>>],
 ) -> Result<(), GitError> {
-    if repo.git().version()? < Version::MERGE_BASE {
+    let version = repo.git().version()?;
+    if version < Version::MERGE_BASE {
         return Ok(());
     }
     let mut groups: Vec<(Attributes, Vec<usize>)> = Vec::new();
@@ -69,7 +74,7 @@ fn merge_together(
     for (attributes, members) in groups.iter().filter(|(_, members)| members.len() > 1) {
         let group: Vec<Row> = members.iter().filter_map(|&index| rows.get(index).copied()).collect();
         let Some(first) = group.first() else { continue };
-        let place = Place::new(repo, first.attributes, Some(attributes))?;
+        let place = Place::new(repo, first.attributes, version, Some(attributes))?;
         let mut input = String::new();
         for row in &group {
             if let Some(base) = row.base {
@@ -77,7 +82,7 @@ fn merge_together(
             }
             input.push_str(&format!("{} {}\n", row.ours, row.theirs));
         }
-        let output = place.call(repo, false)?.args(["--stdin"]).stdin(input).output()?;
+        let output = place.run(place.call(repo, false).args(["--stdin"]).stdin(input))?;
         if output.exit != Exit::Code(0) {
             continue;
         }
@@ -119,17 +124,33 @@ fn merge_one(repo: &Repo, row: &Row) -> Result<Answer, GitError> {
 }
 
 fn merge_once(repo: &Repo, row: &Row, directory_renames_off: bool) -> Result<Merged, GitError> {
-    let place = Place::new(repo, row.attributes, None)?;
-    let mut call = place.call(repo, directory_renames_off)?;
+    let presumed = repo.git().presumed_version();
+    match attempt(repo, row, directory_renames_off, presumed) {
+        // How git refuses an option: perhaps it is older than it was taken for.
+        Err(GitError::Failed { status: USAGE, .. }) if repo.git().version()? < presumed => {
+            attempt(repo, row, directory_renames_off, repo.git().version()?)
+        }
+        answer => answer,
+    }
+}
+
+fn attempt(
+    repo: &Repo,
+    row: &Row,
+    directory_renames_off: bool,
+    version: Version,
+) -> Result<Merged, GitError> {
+    let place = Place::new(repo, row.attributes, version, None)?;
+    let mut call = place.call(repo, directory_renames_off);
     let mut sides = *row;
     match row.base {
-        Some(base) if repo.git().version()? >= Version::MERGE_BASE => {
+        Some(base) if version >= Version::MERGE_BASE => {
             call = call.arg(format!("--merge-base={base}"));
         }
         Some(base) => sides = with_common_parent(repo, row, base)?,
         None => {}
     }
-    let output = call.args([sides.ours.to_string(), sides.theirs.to_string()]).output()?;
+    let output = place.run(call.args([sides.ours.to_string(), sides.theirs.to_string()]))?;
     let merged = match output.exit {
         Exit::Code(code @ (0 | 1)) => parse_row(&mut Fields::new(&output.stdout), &sides, code == 0),
         _ => None,
@@ -175,7 +196,12 @@ struct Place {
 }
 
 impl Place {
-    fn new(repo: &Repo, commit: Oid, known: Option<&Attributes>) -> Result<Place, GitError> {
+    fn new(
+        repo: &Repo,
+        commit: Oid,
+        version: Version,
+        known: Option<&Attributes>,
+    ) -> Result<Place, GitError> {
         let dir = private_dir(repo)?;
         // By which git finds the repositories of submodules, to see whether one merely moved on.
         if let Some(modules) = repo.file_at(commit, b".gitmodules".as_bstr())? {
@@ -183,7 +209,7 @@ impl Place {
             std::fs::write(&file, modules)
                 .map_err(|error| GitError::io(format!("could not write {}", file.display()), error))?;
         }
-        if repo.git().version()? >= Version::ATTR_SOURCE {
+        if version >= Version::ATTR_SOURCE {
             return Ok(Place { dir, source: Some(commit) });
         }
         let attributes = match known {
@@ -194,7 +220,7 @@ impl Place {
         Ok(Place { dir, source: None })
     }
 
-    fn call(&self, repo: &Repo, directory_renames_off: bool) -> Result<super::run::Call, GitError> {
+    fn call(&self, repo: &Repo, directory_renames_off: bool) -> Call {
         let mut options: Vec<OsString> = Vec::new();
         if directory_renames_off {
             options.extend(["-c".into(), "merge.directoryRenames=false".into()]);
@@ -206,31 +232,34 @@ impl Place {
         work_tree.push(self.dir.path());
         options.push(work_tree);
         let call = repo.call_with(options, "merge-tree").cwd(self.dir.path());
-        // What a partial clone lacks is fetched before, where people can see it, or not at all.
-        let call = call.env("GIT_NO_LAZY_FETCH", "1").args(["--write-tree", "-z"]);
-        Ok(match repo.git().version()? >= Version::NO_LAZY_FETCH {
-            true => call,
-            // An older git heeds the variable only with the fixes of 2024; none reaches out without a protocol.
-            false => call.env("GIT_ALLOW_PROTOCOL", "none"),
+        // What a partial clone lacks is fetched before, where people can see it, or not at all. Git before 2.45
+        // heeds the variable only with the fixes of 2024; none reaches out without a protocol.
+        let call = call.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "none");
+        call.args(["--write-tree", "-z"])
+    }
+
+    /// Runs it, and meanwhile removes what a killed run left beside.
+    fn run(&self, call: Call) -> Result<Output, GitError> {
+        std::thread::scope(|scope| {
+            scope.spawn(|| sweep(self.dir.path()));
+            call.output()
         })
     }
 }
 
-/// A directory for one merge, below the repository's own; old ones that a killed run left are removed.
+/// A directory for one merge, below the repository's own.
 fn private_dir(repo: &Repo) -> Result<tempfile::TempDir, GitError> {
     let parent: PathBuf = repo.common_dir().join("git-hotfix");
     let failed = |error| GitError::io(format!("could not make a directory in {}", parent.display()), error);
     std::fs::create_dir_all(&parent).map_err(failed)?;
-    let dir = tempfile::Builder::new().prefix("merge-").tempdir_in(&parent).map_err(failed)?;
-    sweep(&parent, dir.path());
-    Ok(dir)
+    tempfile::Builder::new().prefix("merge-").tempdir_in(&parent).map_err(failed)
 }
 
-/// Removes what is a day older than `fresh`. Best effort: nothing depends on it.
-fn sweep(parent: &Path, fresh: &Path) {
+/// Removes what stands beside `fresh` and is a day older. Best effort: nothing depends on it.
+fn sweep(fresh: &Path) {
     const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
     let modified = |path: &Path| path.symlink_metadata().and_then(|meta| meta.modified()).ok();
-    let Some(now) = modified(fresh) else { return };
+    let (Some(now), Some(parent)) = (modified(fresh), fresh.parent()) else { return };
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let old = modified(&entry.path()).and_then(|then| now.duration_since(then).ok());

@@ -19,12 +19,15 @@ pub mod landed;
 mod merge_tree;
 mod object;
 pub mod pick;
+pub mod reference;
 pub mod remote;
 pub mod repo;
 pub mod run;
 mod trailer;
+pub mod version;
 pub mod worktree;
 
+pub use child::forward as forward_signal;
 pub use error::GitError;
 pub use object::{Commit, Signature};
 pub use repo::{Head, Repo};

@@ -11,7 +11,8 @@ use super::Oid;
 use super::config::Config;
 pub use super::credential::Credential;
 use super::error::GitError;
-use super::repo::{Repo, check_name, parse_oid};
+use super::reference::check_name;
+use super::repo::{Repo, parse_oid};
 use super::run::{Call, Exit, NO_HOOKS, Output};
 
 /// What to fetch.

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use super::Oid;
 use super::config::Config;
 use super::error::GitError;
-use super::run::{Call, Exit, Git, NO_HOOKS};
+use super::run::{Call, Exit, Git};
 
 /// A repository.
 #[derive(Debug)]
@@ -52,15 +52,17 @@ impl Repo {
         if let Some(start) = start {
             call = call.cwd(start);
         }
-        // Which git this is decides what it can do; asked at the same time, it costs no time.
-        let (version, output) = std::thread::scope(|scope| {
-            let version = scope.spawn(|| git.version());
+        // Meanwhile the likeliest place is opened; it counts only if it is the one that git names.
+        let guess = start.unwrap_or(Path::new(".")).join(".git");
+        let (opened, output) = std::thread::scope(|scope| {
+            let opened = scope.spawn(|| {
+                let place = guess.canonicalize().ok()?;
+                let store = place.is_dir().then(|| open(&place))?.ok()?;
+                Some((place, store))
+            });
             let output = call.output();
-            (version.join(), output)
+            (opened.join().ok().flatten(), output)
         });
-        if let Ok(Err(error)) = version {
-            return Err(error);
-        }
         let output = output?;
         let lines: Vec<&[u8]> = output
             .stdout
@@ -72,6 +74,8 @@ impl Repo {
             ([bare, git_dir, common], Exit::Code(128)) => (bare, git_dir, common, None),
             ([bare, git_dir, common, top], Exit::Code(0)) => (bare, git_dir, common, Some(top)),
             (_, Exit::Code(0)) => {
+                // Git before 2.31 repeats what it does not know.
+                git.version()?;
                 let what = "a path with a line break in it".to_owned();
                 return Err(GitError::Answer { subcommand: "rev-parse".into(), what });
             }
@@ -83,16 +87,20 @@ impl Repo {
                 .map(Path::to_owned)
                 .map_err(|error| GitError::store("read the repository's path", error))
         };
-        let common_dir = path(common_dir)?;
+        let (git_dir, common_dir) = (path(git_dir)?, path(common_dir)?);
+        let store = OnceLock::new();
+        if let Some((_, opened)) = opened.filter(|(place, _)| *place == git_dir) {
+            let _ = store.set(opened);
+        }
         Ok(Repo {
             git,
-            git_dir: path(git_dir)?,
+            git_dir,
             reftable: common_dir.join("reftable").is_dir(),
             common_dir,
             work_tree: work_tree.map(|top| path(top)).transpose()?,
             bare: *bare == b"true",
             config: OnceLock::new(),
-            store: OnceLock::new(),
+            store,
         })
     }
 
@@ -174,12 +182,7 @@ impl Repo {
         let store = match self.store.get() {
             Some(store) => store,
             None => {
-                // Git has already judged whether to trust the place; it answers for configuration too.
-                let options =
-                    gix::open::Options::isolated().with(gix::sec::Trust::Full).open_path_as_is(true);
-                let store = options
-                    .open(&self.git_dir)
-                    .map_err(|error| GitError::store("open the repository", error))?;
+                let store = open(&self.git_dir)?;
                 self.store.get_or_init(|| store)
             }
         };
@@ -301,58 +304,15 @@ impl Repo {
         // A broken reference has no name to tell.
         Ok(found.flatten().map(|reference| reference.name().as_bstr().to_string()).collect())
     }
-
-    /// Moves the reference `full_name` from `expected` (`None`: it must not exist) to `new`, with a reflog line.
-    ///
-    /// Goes through git, so that reflog and storage are as the user's git has them; no hook runs.
-    pub fn set_ref(
-        &self,
-        full_name: &str,
-        new: Oid,
-        expected: Option<Oid>,
-        message: &str,
-    ) -> Result<(), GitError> {
-        let old = expected.unwrap_or(new.kind().null());
-        let command = format!("update {full_name}\0{new}\0{old}\0");
-        self.change_ref(full_name, expected, message, command)
-    }
-
-    /// Deletes the reference `full_name` if it still is at `expected`.
-    pub fn delete_ref(&self, full_name: &str, expected: Oid) -> Result<(), GitError> {
-        let command = format!("delete {full_name}\0{expected}\0");
-        self.change_ref(full_name, Some(expected), "git hotfix: delete", command)
-    }
-
-    fn change_ref(
-        &self,
-        full_name: &str,
-        expected: Option<Oid>,
-        message: &str,
-        command: String,
-    ) -> Result<(), GitError> {
-        check_name(full_name)?;
-        let call = self.call_with(NO_HOOKS.map(OsString::from).to_vec(), "update-ref");
-        let output = call.args(["-m", message, "--stdin", "-z"]).stdin(command).output()?;
-        match output.exit {
-            Exit::Code(0) => Ok(()),
-            // Told apart by looking, not by git's words.
-            Exit::Code(_) if self.ref_tip(full_name)? != expected => {
-                Err(GitError::RefMoved { name: full_name.to_owned() })
-            }
-            _ => Err(output.into_error("update-ref")),
-        }
-    }
 }
 
-/// Refuses what git would refuse as a full reference name, and what could pass for an option.
-pub(super) fn check_name(full_name: &str) -> Result<(), GitError> {
-    let bad = || GitError::BadName { name: full_name.to_owned(), role: "a reference" };
-    let name: &gix::bstr::BStr = full_name.into();
-    gix::validate::reference::name(name).map_err(|_| bad())?;
-    if !full_name.starts_with("refs/") || full_name.split('/').any(|part| part.starts_with('-')) {
-        return Err(bad());
-    }
-    Ok(())
+/// Opens objects and references. Git judges whether to trust the place, and answers for configuration.
+fn open(git_dir: &Path) -> Result<gix::ThreadSafeRepository, GitError> {
+    let options = gix::open::Options::isolated().with(gix::sec::Trust::Full).open_path_as_is(true);
+    let store = options.open(git_dir).map_err(|error| GitError::store("open the repository", error))?;
+    // The first object that is looked up brings in the packs' indexes.
+    let _ = store.to_thread_local().head_commit();
+    Ok(store)
 }
 
 /// The object name that is all of `answer`, but for surrounding white space.

@@ -3,13 +3,13 @@
 //! Every subprocess of git starts here and nowhere else. Must not know what any subcommand means.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::{Arc, OnceLock};
 
-use super::child::converse;
+use super::child::Running;
 use super::error::GitError;
+use super::version::Version;
 
 /// What `git rev-parse --local-env-vars` lists (configuration given by `git -c` stays), and the rest
 /// that would make a child answer for another repository, identity or question than ours.
@@ -53,36 +53,6 @@ pub(super) const NO_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
 /// More than any answer we ask git for (a listing of 100,000 paths is about 10 MB).
 const STDOUT_LIMIT: usize = 256 << 20;
 
-/// A version of git.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u32, pub u32, pub u32);
-
-impl Version {
-    /// The first with `merge-tree --write-tree`.
-    pub const MINIMUM: Version = Version(2, 38, 0);
-    /// The first with `merge-tree --merge-base`.
-    pub(super) const MERGE_BASE: Version = Version(2, 40, 0);
-    /// The first that always heeds `GIT_NO_LAZY_FETCH`.
-    pub(super) const NO_LAZY_FETCH: Version = Version(2, 45, 0);
-    /// The first with `git --attr-source`.
-    pub(super) const ATTR_SOURCE: Version = Version(2, 41, 0);
-
-    /// Reads what `git version` prints: `git version 2.39.5 (Apple Git-154)`, `2.47.1.windows.1`,
-    /// `2.52.0-rc1`.
-    fn parse(line: &str) -> Option<Version> {
-        let number = line.strip_prefix("git version ")?.split_whitespace().next()?;
-        let mut parts = number.split(['.', '-']);
-        let mut next = || parts.next().and_then(|part| part.parse().ok());
-        Some(Version(next()?, next()?, next().unwrap_or(0)))
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-
 /// The git program, resolved once to an absolute path.
 #[derive(Debug, Clone)]
 pub struct Git {
@@ -90,7 +60,11 @@ pub struct Git {
     prompts: bool,
     environment: Vec<(OsString, OsString)>,
     version: Arc<OnceLock<Version>>,
+    time: Option<LocalTime>,
 }
+
+/// Tells the time: seconds since 1970, and seconds east of Greenwich; nothing where the zone is not known.
+pub type LocalTime = fn() -> Option<(i64, i32)>;
 
 impl Git {
     /// Finds git in `path` (the value of `PATH`).
@@ -116,7 +90,26 @@ impl Git {
 
     /// The git at exactly this path.
     pub fn at(program: impl Into<PathBuf>) -> Git {
-        Git { program: program.into(), prompts: false, environment: Vec::new(), version: Arc::default() }
+        Git {
+            program: program.into(),
+            prompts: false,
+            environment: Vec::new(),
+            version: Arc::default(),
+            time: None,
+        }
+    }
+
+    /// Lets the committer be told from configuration and this time, where git would find the same. Only right
+    /// where the environment holds no `GIT_COMMITTER_*`; without it git is asked.
+    #[must_use]
+    pub fn with_time(mut self, time: LocalTime) -> Git {
+        self.time = Some(time);
+        self
+    }
+
+    /// The time, where the committer may be told from configuration.
+    pub(super) fn time(&self) -> Option<(i64, i32)> {
+        self.time.and_then(|time| time())
     }
 
     /// Whether git may ask for credentials on the terminal. Off by default.
@@ -154,6 +147,12 @@ impl Git {
             return Err(GitError::TooOld { program: self.program.clone(), version });
         }
         Ok(version)
+    }
+
+    /// The version where it was asked for already; else one that knows every option we use. A git that does
+    /// not will say so, and asking it first would cost every run a process.
+    pub(super) fn presumed_version(&self) -> Version {
+        self.version.get().copied().unwrap_or(Version::ATTR_SOURCE)
     }
 
     /// A call of `subcommand` in a scrubbed environment and no particular repository.
@@ -282,30 +281,24 @@ impl Call {
 
     /// Runs to the end; any exit is an answer.
     pub fn output(mut self) -> Result<Output, GitError> {
-        let name = &self.subcommand;
+        let stdin = self.stdin.take();
+        self.start(stdin.is_some())?.output(stdin)
+    }
+
+    /// Starts it now; what is to be done is told on its stdin, later.
+    pub(super) fn ready(self) -> Result<Started, GitError> {
+        self.start(true)
+    }
+
+    fn start(mut self, input: bool) -> Result<Started, GitError> {
         if !self.commits {
             for variable in COMMITTER {
                 self.command.env_remove(variable);
             }
         }
-        let input = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
-        let mut child = self
-            .command
-            .stdin(input)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| GitError::io(format!("could not start git {name}"), error))?;
-        let broken = |error| GitError::io(format!("lost the connection to git {name}"), error);
-        let (stdout, stderr) = converse(&mut child, self.stdin.take(), self.limit).map_err(broken)?;
-        if stdout.len() > self.limit {
-            // The child is already killed; reap it.
-            let _ = child.wait();
-            let what = format!("more than {} MiB", self.limit >> 20);
-            return Err(GitError::Answer { subcommand: name.clone(), what });
-        }
-        let exit = Exit::of(child.wait().map_err(broken)?);
-        Ok(Output { exit, stdout, stderr: String::from_utf8_lossy(&stderr).trim().to_owned() })
+        let child = Running::start(&mut self.command, input)
+            .map_err(|error| GitError::io(format!("could not start git {}", self.subcommand), error))?;
+        Ok(Started { child, subcommand: self.subcommand, limit: self.limit })
     }
 
     /// Runs to the end; anything but exit code 0 is an error. Returns stdout.
@@ -316,6 +309,30 @@ impl Call {
             Exit::Code(0) => Ok(output.stdout),
             _ => Err(output.into_error(subcommand)),
         }
+    }
+}
+
+/// A call of git under way.
+#[derive(Debug)]
+pub(super) struct Started {
+    child: Running,
+    subcommand: String,
+    limit: usize,
+}
+
+impl Started {
+    /// Runs to the end; any exit is an answer.
+    pub(super) fn output(self, stdin: Option<Vec<u8>>) -> Result<Output, GitError> {
+        let Started { child, subcommand, limit } = self;
+        let ended = child.finish(stdin, limit);
+        let (status, stdout, stderr) =
+            ended.map_err(|error| GitError::io(format!("lost the connection to git {subcommand}"), error))?;
+        if stdout.len() > limit {
+            let what = format!("more than {} MiB", limit >> 20);
+            return Err(GitError::Answer { subcommand, what });
+        }
+        let stderr = String::from_utf8_lossy(&stderr).trim().to_owned();
+        Ok(Output { exit: Exit::of(status), stdout, stderr })
     }
 }
 
@@ -346,17 +363,6 @@ impl Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_read_as_vendors_write_them() {
-        let read = |line| Version::parse(line);
-        assert_eq!(read("git version 2.47.3"), Some(Version(2, 47, 3)));
-        assert_eq!(read("git version 2.39.5 (Apple Git-154)"), Some(Version(2, 39, 5)));
-        assert_eq!(read("git version 2.47.1.windows.1"), Some(Version(2, 47, 1)));
-        assert_eq!(read("git version 2.52.0-rc1"), Some(Version(2, 52, 0)));
-        assert_eq!(read("git version 2.52-rc1"), Some(Version(2, 52, 0)));
-        assert_eq!(read("hub version 2.14"), None);
-    }
 
     #[cfg(unix)]
     #[test]

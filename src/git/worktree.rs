@@ -8,7 +8,8 @@ use bstr::{BString, ByteSlice};
 use super::Oid;
 use super::error::GitError;
 use super::landed::Source;
-use super::repo::{Repo, check_name, parse_oid};
+use super::reference::check_name;
+use super::repo::{Repo, parse_oid};
 use super::run::{Call, Exit};
 
 /// A work tree of a repository.

@@ -70,7 +70,7 @@ pub fn items(s: &Snapshot, plan: &Plan) -> Vec<Item> {
 }
 
 fn bang(iid: Option<u64>) -> String {
-    iid.map(|iid| format!(" !{iid}")).unwrap_or_default()
+    iid.map(|iid| format!(" '!{iid}'")).unwrap_or_default()
 }
 
 fn blocked(plan: &Plan, rung: Rung) -> Option<&Check> {

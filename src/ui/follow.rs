@@ -10,7 +10,7 @@ use super::{Block, Progress, Style, Symbol, Text, Ui};
 use crate::error::{Kind, Problem, Result};
 use crate::hotfix::drive::{Event, Listener};
 use crate::hotfix::plan::{Plan, State};
-use crate::hotfix::rung::{Check, Rung, Who};
+use crate::hotfix::rung::{Check, Rung, Who, typed};
 use crate::hotfix::snapshot::Shipment;
 use crate::hotfix::step::{Consent, Question, Step};
 
@@ -153,7 +153,7 @@ impl Listener for Follower<'_> {
         let unnamed: Vec<&String> = others.iter().filter(|name| !self.answers.with.contains(name)).collect();
         if !unnamed.is_empty() {
             let names: Vec<&str> = unnamed.iter().map(|name| name.as_str()).collect();
-            let flags: Vec<String> = names.iter().map(|name| format!("--with {name}")).collect();
+            let flags: Vec<String> = names.iter().map(|name| format!("--with {}", typed(name))).collect();
             if !self.ui.can_ask() {
                 return Err(Problem::new(
                     Kind::Refused,

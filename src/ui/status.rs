@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::age;
 use super::{Block, Row, Style, Symbol, Text};
 use crate::hotfix::plan::{Next, Plan, Standing, State, command_for};
-use crate::hotfix::rung::{Check, Rung, Who, slots};
+use crate::hotfix::rung::{Check, Rung, Who, slots, typed};
 use crate::hotfix::snapshot::{Fact, Lane, Pick, RequestState, Snapshot};
 
 /// What the view needs besides the facts.
@@ -209,9 +209,12 @@ fn forecast(lane: &Lane) -> Text {
         Fact::Known(Pick::AlreadyThere) => Text::from(format!("forecast: {target} has it already")),
         Fact::Known(Pick::Conflicts(paths)) => {
             let names: Vec<&str> = paths.iter().map(|path| path.path.as_str()).collect();
-            Text::new()
-                .with(Style::Warn, format!("forecast: conflicts with {target}"))
-                .plain(format!(" in {}", names.join(", ")))
+            let once = lane.clean_once.as_ref().map(|name| format!("; clean once {name} merges"));
+            Text::new().with(Style::Warn, format!("forecast: conflicts with {target}")).plain(format!(
+                " in {}{}",
+                names.join(", "),
+                once.unwrap_or_default()
+            ))
         }
         Fact::Known(Pick::Failed(_)) | Fact::Absent | Fact::Unknown => Text::from(format!("onto {target}")),
     }
@@ -296,7 +299,12 @@ pub fn next_command(plan: &Plan, named: &str) -> Option<Vec<String>> {
         Next::Do(step) => words.extend(command_for(step)),
         Next::Wait(_) if hands(plan).is_some() => {
             let command = hands(plan)?.strip_prefix("git hotfix ")?;
-            return Some(words.into_iter().chain(command.split(' ').map(str::to_owned)).collect());
+            return Some(
+                words
+                    .into_iter()
+                    .chain(command.split(' ').map(|word| word.trim_matches('\'').to_owned()))
+                    .collect(),
+            );
         }
         Next::Wait(waits) if waits.iter().any(|(rung, _)| *rung == Rung::Approve) => {
             words.push("deploy".into())
@@ -311,6 +319,11 @@ pub fn next_command(plan: &Plan, named: &str) -> Option<Vec<String>> {
         words.push(named.to_owned());
     }
     Some(words)
+}
+
+/// A command's words after `git` as people type them.
+pub(super) fn command_line(words: &[String]) -> String {
+    words.iter().fold("git".to_owned(), |line, word| line + " " + &typed(word))
 }
 
 fn next(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
@@ -344,7 +357,7 @@ fn next(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
                 .with(Style::Link, &deployment.job.web_url),
             6,
         );
-        let command = format!("git {}", next_command(plan, moment.named).unwrap_or_default().join(" "));
+        let command = command_line(&next_command(plan, moment.named).unwrap_or_default());
         return block.hanging(
             Text::new()
                 .plain("      you  ")
@@ -354,12 +367,8 @@ fn next(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
         );
     }
     match next_command(plan, moment.named) {
-        Some(words) => block.hanging(
-            Text::new()
-                .with(Style::Strong, "next: ")
-                .with(Style::Command, format!("git {}", words.join(" "))),
-            6,
-        ),
+        Some(words) => block
+            .hanging(Text::new().with(Style::Strong, "next: ").with(Style::Command, command_line(&words)), 6),
         None => block.text(Text::new().with(Style::Good, "all done")),
     }
 }
@@ -392,8 +401,7 @@ pub fn porcelain(s: &Snapshot, plan: &Plan) -> Vec<String> {
         };
         lines.push(format!("{state} {} {target}", standing.rung.name()));
     }
-    let next =
-        next_command(plan, "").map_or_else(|| "-".to_owned(), |words| format!("git {}", words.join(" ")));
+    let next = next_command(plan, "").map_or_else(|| "-".to_owned(), |words| command_line(&words));
     lines.push(format!("next {next}"));
     lines
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::status::{hands, next_command};
+use super::status::{command_line, hands, next_command};
 use crate::hotfix::plan::{Next, Plan, Standing, State};
 use crate::hotfix::rung::{Check, Rung, Who};
 use crate::hotfix::snapshot::{Fact, Landed, LandedKind, Lane, PathConflict, Pick, Snapshot};
@@ -69,7 +69,9 @@ fn rung(s: &Snapshot, standing: &Standing) -> Value {
 }
 
 fn next(plan: &Plan, named: &str) -> Value {
-    let argv = next_command(plan, named).map(|words| {
+    let words = next_command(plan, named);
+    let command = words.as_deref().map(command_line);
+    let argv = words.map(|words| {
         let mut argv = vec!["git".to_owned()];
         argv.extend(words);
         argv
@@ -99,7 +101,7 @@ fn next(plan: &Plan, named: &str) -> Value {
     };
     json!({
         "state": state,
-        "command": argv.as_ref().map(|argv| argv.join(" ")),
+        "command": command,
         "argv": argv,
         "who": who,
         "waiting_for": waiting_for,

@@ -97,6 +97,7 @@ pub(crate) fn landed() -> Landed {
 
 pub(crate) fn lane(target: &str) -> Lane {
     Lane {
+        clean_once: None,
         target: target.into(),
         tip: Fact::Known(sha(0xd)),
         branch: Some(format!("backport/{target}-09090909")),
@@ -406,6 +407,7 @@ fn lanes() -> impl Strategy<Value = Lane> {
         prop_oneof![1 => Just(Fact::Unknown), 4 => Just(Fact::Absent), 1 => contained.prop_map(Fact::Known)];
     (fact(branch), contained, fact(pick), fact(request)).prop_map(
         |(remote, contained, pick, merge_request)| Lane {
+            clean_once: None,
             remote,
             contained,
             pick,

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{Exit, usage_problem};
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
+use crate::hotfix::rung::typed;
 use crate::sim::{Scenario, Server, World};
 use crate::ui::{Block, Style, Text};
 use sandbox::Sandbox;
@@ -152,7 +153,7 @@ fn show(ctx: &Context, who: &str, command: &str) {
 fn quoted(args: &[String]) -> String {
     let quote = |arg: &String| match arg.contains(' ') {
         true => format!("\"{arg}\""),
-        false => arg.clone(),
+        false => typed(arg),
     };
     args.iter().map(quote).collect::<Vec<_>>().join(" ")
 }

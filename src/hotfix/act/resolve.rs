@@ -22,6 +22,14 @@ impl Site<'_> {
         of_landed(repo, landed, main)
     }
 
+    /// Where two commits part, fetching the history that a shallow clone lacks for the answer.
+    pub fn merge_base(&self, one: Oid, two: Oid) -> Result<Option<Oid>> {
+        Ok(match self.completed() {
+            Some(completed) => completed.decide(&[two], |repo| repo.merge_base(one, two))?,
+            None => super::clone(self)?.merge_base(one, two)?,
+        })
+    }
+
     /// Pushes the resolved pick over the placeholder, with lease. Where that is denied, it goes on top:
     /// a merge of the two with the resolved content, which is a plain fast-forward.
     pub fn replace_placeholder(

@@ -76,12 +76,39 @@ fn not_on(commit: &Sha, production: &str) -> Problem {
         .hint(format!("git log --oneline {production}   shows what landed; name one of those"))
 }
 
+/// Whether a merge says that it took the production branch into something else: then its first parent is not
+/// the main line, and a pick of it would carry everything that production had before. Nothing but the words
+/// tells, where such a merge was pushed to the production branch afterwards.
+fn brings_production(site: &Site<'_>, s: &Snapshot, subject: &str) -> bool {
+    let (remote, production) = (&site.settings.remote, &s.policy.production_branch);
+    let starts = |words: String| {
+        let rest = subject.strip_prefix(&words);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    starts(format!("Merge branch '{production}'"))
+        || starts(format!("Merge remote-tracking branch '{remote}/{production}'"))
+}
+
+fn sideways(commit: &Sha, production: &str) -> Problem {
+    Problem::new(
+        Kind::Refused,
+        format!("{} merges {production} into another branch, not the other way round", commit.short()),
+    )
+    .because("its first parent is not the main line: picked, it would bring all that production had before")
+    .hint(format!(
+        "git log --oneline {commit}^2..{commit}^1   shows what it brought; name one of those: git hotfix backport --landed <sha>"
+    ))
+}
+
 fn told(site: &Site<'_>, s: &Snapshot, commit: Sha, base: Option<Sha>) -> Result<Landed> {
     let Some(repo) = site.repo else {
         let subject = s.merge_request.known().map(|mr| mr.title.clone()).unwrap_or_default();
         return Ok(Landed { commit, kind: LandedKind::Single, subject, reverted_by: None });
     };
     let read = repo.commit(oid(&commit)?)?;
+    if read.parents.len() == 2 && brings_production(site, s, &read.subject()) {
+        return Err(sideways(&commit, &s.policy.production_branch));
+    }
     let kind = match (read.parents.len(), base) {
         (2, _) => LandedKind::Merge,
         (_, Some(base)) => match series(site, repo, oid(&commit)?, oid(&base)?)? {

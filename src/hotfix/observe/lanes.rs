@@ -2,7 +2,7 @@
 
 use super::history::{ask, contains};
 use super::refs::{Refs, bring, line};
-use super::{oid, review, sha};
+use super::{oid, review, sha, stacked};
 use crate::error::Result;
 use crate::git::adopt::{self, Adoption};
 use crate::git::commit::{is_empty, placeholder_of};
@@ -46,6 +46,7 @@ pub(super) fn read(
             remote: Fact::Unknown,
             contained: Fact::Unknown,
             pick: Fact::Unknown,
+            clean_once: None,
             merge_request: Fact::Unknown,
         })
         .collect();
@@ -55,9 +56,10 @@ pub(super) fn read(
             for index in 0..s.lanes.len() {
                 one(site, s, index, &landed, source.as_ref(), refs, floor, scope)?;
             }
-            picks(site, s, source.as_ref())
+            picks(site, s, source.as_ref())?;
+            source.map_or(Ok(()), |source| stacked::read(site, s, refs, &source))
         }
-        None => forecast(site, s),
+        None => forecast(site, s, refs),
     }
 }
 
@@ -272,7 +274,7 @@ fn picks(site: &mut Site<'_>, s: &mut Snapshot, source: Option<&Source>) -> Resu
 }
 
 /// Before the merge: the pick of the predicted merge.
-fn forecast(site: &mut Site<'_>, s: &mut Snapshot) -> Result<()> {
+fn forecast(site: &mut Site<'_>, s: &mut Snapshot, refs: &Refs) -> Result<()> {
     let head = s.local.known().map(|local| local.tip.clone());
     let head =
         head.or_else(|| s.merge_request.known().map(|mr| mr.head.clone())).or(s.remote.known().cloned());
@@ -309,7 +311,7 @@ fn forecast(site: &mut Site<'_>, s: &mut Snapshot) -> Result<()> {
             lane.pick = Fact::Known(told);
         }
     }
-    Ok(())
+    stacked::read(site, s, refs, &source)
 }
 
 fn told(

@@ -10,6 +10,7 @@ mod lanes;
 mod production;
 mod refs;
 mod review;
+mod stacked;
 
 pub(super) use lanes::of_landed;
 

@@ -4,7 +4,7 @@
 //! What was merged is never recreated, what a person closed is theirs to decide, and a branch that does
 //! not recompute is a person's work: read, never overwritten.
 
-use super::{Check, DECLINED_LABEL};
+use super::{Check, DECLINED_LABEL, typed};
 use crate::error::Kind;
 use crate::hotfix::snapshot::{
     BackportBranch, BackportRequest, BranchContent, Containment, Fact, Landed, Lane, Pick, RequestState,
@@ -62,7 +62,7 @@ pub fn declined(request: &BackportRequest) -> bool {
 pub fn backport_command(s: &Snapshot, lane: &Lane) -> String {
     let to = if s.lanes.len() > 1 { format!(" --to {}", lane.target) } else { String::new() };
     match s.merge_request.known() {
-        Some(mr) => format!("git hotfix backport{to} !{}", mr.iid),
+        Some(mr) => format!("git hotfix backport{to} {}", typed(&format!("!{}", mr.iid))),
         None => format!("git hotfix backport{to}"),
     }
 }
@@ -73,7 +73,7 @@ fn with_request(s: &Snapshot, lane: &Lane, request: &BackportRequest) -> Check {
         RequestState::Merged if request.placeholder.yes() => Check::blocked(
             Kind::Hands,
             format!("{name} was merged with its conflicts unresolved: {} still lacks the fix", lane.target),
-            format!("pick it by hand: git hotfix backport --continue {name}"),
+            format!("pick it by hand: git hotfix backport --continue {}", typed(&name)),
         ),
         RequestState::Merged => Check::done(format!("{name} merged into {}", lane.target)),
         RequestState::Closed if declined(request) => Check::done(format!("{name} declined by a person")),

@@ -1,6 +1,6 @@
 //! close, per lane: the backport's merge request is merged. A merged placeholder is missing, not done.
 
-use super::{Check, Who};
+use super::{Check, Who, typed};
 use crate::error::Kind;
 use crate::hotfix::snapshot::{BranchContent, Fact, Pick, RequestState, Snapshot};
 
@@ -22,7 +22,7 @@ pub(super) fn check(s: &Snapshot, index: usize) -> Check {
                 Check::blocked(
                     Kind::Hands,
                     format!("!{} has conflicts that somebody must resolve", request.iid),
-                    format!("git hotfix backport --continue !{}", request.iid),
+                    format!("git hotfix backport --continue {}", typed(&format!("!{}", request.iid))),
                 )
             }
             _ => Check::wait(

@@ -36,6 +36,14 @@ pub fn backport_branch(target: &str, landed: &Sha) -> String {
     format!("backport/{target}-{}", landed.short())
 }
 
+/// A word of a command as people type it: an interactive shell takes a bare `!412` for its history.
+pub fn typed(word: &str) -> String {
+    match word.starts_with('!') {
+        true => format!("'{word}'"),
+        false => word.to_owned(),
+    }
+}
+
 /// One rung of the ladder. Lane rungs carry the index of their lane in the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rung {

@@ -20,7 +20,7 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
                 _ => Check::blocked(
                     Kind::Refused,
                     "there is no merged merge request to record it on",
-                    "name the hotfix: git hotfix verify --confirm <text> !<iid>",
+                    "name the hotfix: git hotfix verify --confirm <text> '!<iid>'",
                 ),
             }
         }

@@ -59,7 +59,13 @@ fn the_placeholder_says_everything_and_is_finished_in_a_work_tree() {
 
     let listed = dev.run(&["list", "--missing"]).ends(3);
     listed.says("develop");
-    dev.run(&["status"]).ends(0).says("develop lacks this fix").says("git hotfix backport --continue");
+    let status = dev.run(&["status"]).ends(0);
+    // A bare !413 is history to an interactive shell.
+    status.says("develop lacks this fix").says("git hotfix backport --continue '!413'");
+    let next = dev.run(&["status", "--json"]).ends(0).json()["next"].clone();
+    assert_eq!(next["argv"], json!(["git", "hotfix", "backport", "--continue", "!413"]));
+    assert_eq!(next["command"], "git hotfix backport --continue '!413'");
+    dev.run(&["verify"]).ends(3).says("git hotfix backport --continue '!413'");
     let tree = work_tree(&lab, &branch);
     dev.run(&["backport", "--continue"]).ends(3).says(SESSION).says("[lab]/dev/web-backport-develop-");
     dev.run(&["backport", "--continue"]).ends(3).says(SESSION);

@@ -103,7 +103,7 @@ fn another_hotfix_on_board_needs_consent_of_its_own() {
     let refused = dev.run(&["ship", "--yes"]).ends(5).says("(not this hotfix)");
     let other = lab.server.with_world(|world| world.merge_request_from("hotfix/orders-csv")).unwrap();
     let other = format!("!{other}");
-    refused.says(&format!("--with {other}"));
+    refused.says(&format!("--with '{other}'"));
     assert_eq!(lab.server.with_world(|world| world.production_commit()), before);
     dev.run(&["ship", "--yes", "--with", &other]).ends(0);
 
