@@ -163,7 +163,9 @@ impl Text {
         let mut used = 0;
         for chunk in self.chunks(ascii) {
             let width = chunk.text.width(ascii);
-            if used + chunk.gap + width > columns && chunk.breakable && used > hang {
+            // Behind a line no longer than the hang, a new one gains the gap at most.
+            let gains = used > hang || (used + chunk.gap > hang && hang + width <= columns);
+            if used + chunk.gap + width > columns && chunk.breakable && gains {
                 lines.push(std::mem::take(&mut line));
                 line.push(Style::Plain, &" ".repeat(hang));
                 used = hang;
@@ -329,6 +331,11 @@ mod tests {
           together at all, so it
           breaks
         ");
+    }
+
+    #[test]
+    fn a_line_as_short_as_the_hang_breaks_where_that_makes_room() {
+        assert_eq!(wrapped(&Text::from("  aaa aaaaaaaaaaaaaaa"), 20, 5), "  aaa\n     aaaaaaaaaaaaaaa");
     }
 
     #[test]

@@ -39,7 +39,10 @@ fn the_document_is_what_scripts_were_promised() {
 
     let made = dev.run(&["backport", "--json"]).ends(0).json();
     let keys: Vec<&str> = target(&made).as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["target", "result", "branch", "commit", "tree", "conflicts", "merge_request"]);
+    assert_eq!(
+        keys,
+        ["target", "result", "branch", "commit", "tree", "conflicts", "clean_once", "merge_request"]
+    );
     assert_eq!(target(&made)["merge_request"]["iid"], 413);
     let branch = lab.branches("backport/").pop().unwrap();
     dev.git(&["fetch", "--quiet", "--no-write-fetch-head", "origin"]);
