@@ -1,28 +1,13 @@
-//! `git hotfix ci`: what the pipeline's own jobs run.
+//! `git hotfix ci backport`: the body of `hotfix-backport`.
 
-use super::{Exit, backport, flow};
 use crate::ci::{self, Checkout, Job};
+use crate::command::{Exit, backport, flow};
 use crate::config::env;
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::git::commit::names_committer;
 use crate::hotfix::goal::Goal;
 use crate::ui::follow::Answers;
-
-/// Arguments of `ci`.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Args {
-    /// Which job.
-    #[command(subcommand)]
-    pub body: Body,
-}
-
-/// The bodies of jobs.
-#[derive(Debug, Clone, clap::Subcommand)]
-pub enum Body {
-    /// The job that backports what landed (`hotfix-backport`)
-    Backport(BackportArgs),
-}
 
 /// Arguments of `ci backport`.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,7 +24,7 @@ Conflicts end with exit 3, after the draft merge request was opened. The whole j
       - if: $CI_COMMIT_BRANCH == \"main\"
     script: git hotfix ci backport
     allow_failure: { exit_codes: [3] }   # conflicts: yellow, not red; leave it out for red")]
-pub struct BackportArgs {
+pub struct Args {
     /// The target branch; repeatable, `release/*` allowed (default: as configured, develop)
     #[arg(long, value_name = "BRANCH")]
     pub to: Vec<String>,
@@ -49,13 +34,7 @@ pub struct BackportArgs {
 }
 
 /// Runs it.
-pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
-    match args.body {
-        Body::Backport(args) => carry_back(ctx, args),
-    }
-}
-
-fn carry_back(ctx: &Context, args: BackportArgs) -> Result<Exit> {
+pub(super) fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let production = &ctx.first()?.production.value;
     let job = Job::around(&ctx.env, production, args.outside_pipeline.as_deref())?;
     if let Some(token) = ctx.env.get(env::CI_JOB_TOKEN) {
