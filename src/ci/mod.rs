@@ -4,6 +4,7 @@
 //! write to git or GitLab: what a job does is a goal of `hotfix`, as everywhere.
 
 mod job;
+pub mod registry;
 mod token;
 
 pub use job::{Checkout, Job};
