@@ -16,9 +16,12 @@ mod call;
 mod colleague;
 mod commits;
 mod deployments;
+mod entry;
 mod fault;
 mod founding;
 mod git_http;
+pub mod heroku;
+mod host;
 mod jobs;
 mod labels;
 mod lifecycle;
@@ -38,10 +41,7 @@ mod story;
 mod users;
 mod world;
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
-
-use crate::error::{Kind, Problem, Result};
+use crate::error::Result;
 
 pub use fault::{At, Fault, FaultPlan, What};
 pub use respond::Answer;
@@ -50,39 +50,20 @@ pub use serve::Exchange;
 pub use setup::{Body, JobSpec, Lag, MergeMethod, Protection, Rule, Seed, Setup, Squash, Start, Who};
 pub use world::{Token, World};
 
-use serve::Shared;
+use host::{Hosted, listen};
 
 /// A running embedded GitLab. Dropping it stops it.
 #[derive(Debug)]
 pub struct Server {
-    shared: Arc<Shared>,
-    runtime: Option<tokio::runtime::Runtime>,
+    hosted: Hosted<World>,
 }
 
 impl Server {
     /// Serves a world on loopback, on threads of its own.
     pub fn start(mut world: World) -> Result<Server> {
-        let broken = |error: std::io::Error| {
-            Problem::new(Kind::Failed, "could not start the embedded GitLab")
-                .because(error)
-                .hint("choose another port, or none: a free one is taken then")
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, world.setup.port)).map_err(broken)?;
-        listener.set_nonblocking(true).map_err(broken)?;
-        world.origin = format!("http://{}", listener.local_addr().map_err(broken)?);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("sim")
-            .enable_all()
-            .build()
-            .map_err(broken)?;
-        let shared = Arc::new(Shared::new(world));
-        let listener = {
-            let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(broken)?
-        };
-        runtime.spawn(serve::accept(listener, Arc::clone(&shared)));
-        Ok(Server { shared, runtime: Some(runtime) })
+        let listener = listen(world.setup.port, "GitLab")?;
+        world.origin = listener.origin.clone();
+        Ok(Server { hosted: Hosted::start(listener, world)? })
     }
 
     /// The instance's address, with its relative root and without a slash at the end.
@@ -102,33 +83,21 @@ impl Server {
 
     /// Looks at or changes the world, between requests.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        let mut world = self.shared.world();
-        let result = act(&mut world);
-        world.settle();
-        result
+        self.hosted.with_world(act)
     }
 
     /// Every exchange so far, in order, without secrets.
     pub fn requests(&self) -> Vec<Exchange> {
-        self.shared.trace()
+        self.hosted.requests()
     }
 
     /// Makes something go wrong.
     pub fn inject(&self, plan: FaultPlan) {
-        self.shared.plans().add(plan);
+        self.hosted.inject(plan);
     }
 
     /// How many of the injected faults have struck.
     pub fn faults_triggered(&self) -> u64 {
-        self.shared.plans().triggered()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Hanging exchanges end with their connections; nobody waits for them.
-            runtime.shutdown_background();
-        }
+        self.hosted.faults_triggered()
     }
 }

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -20,12 +20,21 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::auth::Credentials;
-use super::call::{self, Call};
-use super::fault::{self, Fault, Plans, What};
-use super::git_http::{self, GitCall};
+use super::fault::{Fault, Plans, What};
 use super::respond::Answer;
-use super::route;
-use super::world::World;
+
+/// A world that answers requests.
+pub(super) trait Served: Send + Sized + 'static {
+    /// Runs a request against the world and lets time pass: the answer, and who asked. `stale` asks for the
+    /// answer of the world before the last write.
+    fn handle(shared: &Shared<Self>, wire: Wire, stale: bool) -> (Answer, Option<String>);
+
+    /// The answer that a fault puts in place of the real one; `None` where it is no answer.
+    fn in_place_of_answer(what: &What) -> Option<Answer>;
+
+    /// Lets happen what is due, after somebody changed the world beside HTTP.
+    fn settle(&mut self);
+}
 
 /// One exchange, as tests count them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,16 +55,16 @@ pub struct Exchange {
 
 /// What all connections share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    world: Mutex<World>,
+pub(super) struct Shared<W> {
+    world: Mutex<W>,
     /// The world before the last write, kept while a fault may ask for it.
-    before: Mutex<Option<World>>,
+    before: Mutex<Option<W>>,
     plans: Mutex<Plans>,
     trace: Mutex<Vec<Exchange>>,
 }
 
-impl Shared {
-    pub(super) fn new(world: World) -> Shared {
+impl<W> Shared<W> {
+    pub(super) fn new(world: W) -> Shared<W> {
         Shared {
             world: Mutex::new(world),
             before: Mutex::default(),
@@ -64,7 +73,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+    pub(super) fn world(&self) -> MutexGuard<'_, W> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -76,7 +85,7 @@ impl Shared {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn before(&self) -> MutexGuard<'_, Option<World>> {
+    pub(super) fn before(&self) -> MutexGuard<'_, Option<W>> {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -110,27 +119,29 @@ impl Shared {
 }
 
 /// A request, read whole.
-struct Wire {
-    method: String,
-    path: String,
-    query: String,
-    content_type: String,
-    content_encoding: String,
-    protocol: String,
-    credentials: Credentials,
-    body: Vec<u8>,
+pub(super) struct Wire {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) accept: String,
+    pub(super) range: String,
+    pub(super) content_type: String,
+    pub(super) content_encoding: String,
+    pub(super) protocol: String,
+    pub(super) credentials: Credentials,
+    pub(super) body: Vec<u8>,
 }
 
 type Sent = Response<BoxBody<Bytes, io::Error>>;
 
 /// Accepts connections until the runtime ends.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn accept<W: Served>(listener: TcpListener, shared: Arc<Shared<W>>) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(connection(stream, Arc::clone(&shared)));
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn connection<W: Served>(stream: TcpStream, shared: Arc<Shared<W>>) {
     // Small answers must not wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| Box::pin(exchange(request, Arc::clone(&shared))));
@@ -143,7 +154,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn exchange(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Sent, io::Error> {
+async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>) -> Result<Sent, io::Error> {
     let (head, body) = request.into_parts();
     let header =
         |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -151,6 +162,8 @@ async fn exchange(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Sen
         method: if head.method == hyper::Method::HEAD { "GET".to_owned() } else { head.method.to_string() },
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
+        accept: header(ACCEPT).unwrap_or_default(),
+        range: header(RANGE).unwrap_or_default(),
         content_type: header(CONTENT_TYPE).unwrap_or_default(),
         content_encoding: header(CONTENT_ENCODING).unwrap_or_default(),
         protocol: header(HeaderName::from_static("git-protocol")).unwrap_or_default(),
@@ -169,12 +182,12 @@ async fn exchange(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Sen
         Some(fault) if !fault.applied => None,
         _ => {
             let (shared, stale) = (Arc::clone(&shared), what == Some(What::Stale));
-            let handled = tokio::task::spawn_blocking(move || handle(&shared, wire, stale)).await;
+            let handled = tokio::task::spawn_blocking(move || W::handle(&shared, wire, stale)).await;
             Some(handled.map_err(io::Error::other)?)
         }
     };
     let (real, user) = served.map_or((None, None), |(answer, user)| (Some(answer), user));
-    let answer = what.as_ref().and_then(fault::answer).or(real);
+    let answer = what.as_ref().and_then(W::in_place_of_answer).or(real);
     match (what, answer) {
         (Some(What::Reset), _) => {
             shared.answered(index, 0, user);
@@ -196,92 +209,6 @@ async fn exchange(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Sen
             Ok(whole(answer))
         }
         (_, None) => Err(io::ErrorKind::ConnectionAborted.into()),
-    }
-}
-
-/// Runs a request against the world, and lets time pass.
-fn handle(shared: &Shared, wire: Wire, stale: bool) -> (Answer, Option<String>) {
-    let mut world = shared.world();
-    world.seconds += 1;
-    let name =
-        |world: &World, id: Option<u64>| id.and_then(|id| world.user(id)).map(|user| user.username.clone());
-    let root = world.setup.root.clone();
-    let path = wire.path.strip_prefix(&root).unwrap_or(&wire.path).to_owned();
-    if let Some(below) = path.strip_prefix("/api/v4/") {
-        let call = match api_call(&world, &wire, below) {
-            Ok(call) => call,
-            Err(refusal) => return (refusal, None),
-        };
-        let user = name(&world, call.user);
-        if !call.is_read() && shared.plans().wants_snapshot() {
-            *shared.before() = Some(world.clone());
-        }
-        let answer = match shared.before().as_mut().filter(|_| stale && call.is_read()) {
-            Some(before) => route::answer(&mut before.clone(), &call),
-            None => route::answer(&mut world, &call),
-        };
-        world.reads += u64::from(call.is_read());
-        world.settle();
-        // Ages are told by the server's clock, and this world has its own.
-        let date = world.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        return (answer.with("date", date), user);
-    }
-    let project = format!("/{}", world.setup.project);
-    match path.strip_prefix(&project) {
-        Some(below) if below.starts_with(".git/") => {
-            let call = git_call(wire, &below[".git".len()..]);
-            let granted = match git_http::grant(&world, &call) {
-                Ok(granted) => granted,
-                Err(refusal) => return (refusal, None),
-            };
-            let user = name(&world, Some(granted.user));
-            let repository = world.repository.clone();
-            if !call.is_write() {
-                drop(world);
-                return (git_http::run(&repository, &call, &granted).unwrap_or_else(|refusal| refusal), user);
-            }
-            if shared.plans().wants_snapshot() {
-                *shared.before() = Some(world.clone());
-            }
-            let answer = git_http::run(&repository, &call, &granted).unwrap_or_else(|refusal| refusal);
-            world.pushed(granted.user);
-            world.settle();
-            (answer, user)
-        }
-        Some(below) if below.starts_with("/info/refs") => {
-            let to = format!("{}.git{below}?{}", world.project_web(), wire.query);
-            (Answer::text(301, "").with("location", to), None)
-        }
-        _ => {
-            let text = format!("the embedded GitLab does not know {} {}", wire.method, wire.path);
-            (Answer::json(501, &serde_json::json!({"error": "501 Not Implemented", "message": text})), None)
-        }
-    }
-}
-
-fn api_call(world: &World, wire: &Wire, below: &str) -> Result<Call, Answer> {
-    let token = world.api_token(&wire.credentials)?;
-    Ok(Call {
-        method: wire.method.clone(),
-        target: wire.path.clone(),
-        segments: call::segments(below).ok_or_else(|| Answer::error(400, "the path is not UTF-8"))?,
-        params: call::params(&wire.query, &wire.content_type, &wire.body)?,
-        user: token.map(|token| token.user),
-        token: token.map(|token| token.id),
-    })
-}
-
-fn git_call(wire: Wire, path: &str) -> GitCall {
-    let Wire { method, query, content_type, content_encoding, protocol, credentials, body, .. } = wire;
-    GitCall {
-        method,
-        path: path.to_owned(),
-        query,
-        content_type,
-        content_encoding,
-        protocol,
-        credentials,
-        body,
     }
 }
 
