@@ -1,11 +1,14 @@
-//! The pipeline's side: what a job knows about itself, and whether it is the right one.
+//! The pipeline's side: what a job knows about itself, and whether it is the right one, and the file it
+//! stands in.
 //!
 //! Owns the reading of GitLab's `CI_*` variables and the refusal to do a job's work anywhere else. Must not
 //! write to git or GitLab: what a job does is a goal of `hotfix`, as everywhere.
 
 mod job;
 pub mod registry;
+mod template;
 mod token;
 
 pub use job::{Checkout, Job};
+pub use template::{Wishes, template};
 pub use token::token;

@@ -10,6 +10,7 @@
 mod architecture;
 mod ask;
 mod ci_backport;
+mod ci_template;
 mod cli_lab;
 mod cut_history;
 mod doctor;

@@ -1,6 +1,7 @@
-//! `git hotfix ci`: what the pipeline's own jobs run. One file for each of them.
+//! `git hotfix ci`: what the pipeline's own jobs run, and the file they stand in. One file for each.
 
 mod backport;
+mod template;
 
 use super::Exit;
 use crate::context::Context;
@@ -19,11 +20,14 @@ pub struct Args {
 pub enum Body {
     /// The job that backports what landed (`hotfix-backport`)
     Backport(backport::Args),
+    /// Print a CI file with the jobs of a hotfix, to be included
+    Template(template::Args),
 }
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     match args.body {
         Body::Backport(args) => backport::run(ctx, args),
+        Body::Template(args) => template::run(ctx, args),
     }
 }
