@@ -1,4 +1,4 @@
-//! The pipeline's side: what a job knows about itself, and whether it is the right one, and the file it
+//! The pipeline's side: what a job knows about itself, whether it is the right one, and the file it
 //! stands in.
 //!
 //! Owns the reading of GitLab's `CI_*` variables and the refusal to do a job's work anywhere else. Must not

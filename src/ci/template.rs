@@ -3,10 +3,12 @@
 //! Pure: the same configuration and wishes give the same bytes. What it writes is read back by `ci check`
 //! in the tests, so that the two can not disagree.
 
+mod lane;
 mod yaml;
 
 use crate::config::Config;
 use crate::error::{Kind, Problem, Result};
+use lane::{GATE, Names, condition, pattern};
 use yaml::{scalar, shell};
 
 /// GitLab takes no more patterns in one `changes`.
@@ -52,84 +54,6 @@ pub fn template(config: &Config, wishes: &Wishes) -> Result<String> {
     Ok(text)
 }
 
-/// Names as they stand in the file.
-struct Names {
-    deploy: String,
-    migrations: String,
-    backport: String,
-    rollback: String,
-    environment: String,
-    group: String,
-    migrates: bool,
-    backports: bool,
-}
-
-impl Names {
-    fn of(config: &Config, wishes: &Wishes) -> Result<Names> {
-        let deploy = config.deploy_jobs.value.first().map(String::as_str).unwrap_or_default();
-        let migrates = !config.migrations_paths.value.is_empty();
-        let backports = !config.targets.value.is_empty();
-        let mut used: Vec<(&str, &str)> =
-            vec![("deploy.job", deploy), ("deploy.rollback_job", &config.rollback_job.value)];
-        used.extend(migrates.then_some(("migrations.job", config.migrations_job.value.as_str())));
-        used.extend(backports.then_some(("backport.job", config.backport_job.value.as_str())));
-        used.extend(wishes.gate.then_some(("the gate", GATE)));
-        for (index, (key, name)) in used.iter().enumerate() {
-            if name.starts_with('.') || GLOBALS.contains(name) {
-                return Err(unusable(format!("{key}: GitLab takes no job called `{name}`"), key));
-            }
-            if let Some((other, _)) = used.iter().take(index).find(|(_, before)| before == name) {
-                return Err(unusable(format!("{other} and {key} are both called `{name}`"), key));
-            }
-        }
-        if wishes.gate && !backports {
-            return Err(Problem::new(
-                Kind::Usage,
-                "--gate has nothing to look at: there are no backport targets",
-            )
-            .hint("leave --gate out, or name targets: [branches] targets in .hotfix.toml"));
-        }
-        let group = wishes.resource_group.as_deref().unwrap_or(&config.environment.value);
-        Ok(Names {
-            deploy: scalar(deploy),
-            migrations: scalar(&config.migrations_job.value),
-            backport: scalar(&config.backport_job.value),
-            rollback: scalar(&config.rollback_job.value),
-            environment: scalar(&config.environment.value),
-            group: scalar(group),
-            migrates,
-            backports,
-        })
-    }
-}
-
-const GATE: &str = "hotfix-gate";
-
-/// Keys of a CI file that are no jobs.
-const GLOBALS: &[&str] = &[
-    "after_script",
-    "before_script",
-    "cache",
-    "default",
-    "image",
-    "include",
-    "pages",
-    "services",
-    "spec",
-    "stages",
-    "true",
-    "false",
-    "nil",
-    "types",
-    "variables",
-    "workflow",
-];
-
-fn unusable(what: String, key: &str) -> Problem {
-    Problem::new(Kind::Config, what)
-        .hint(format!("rename it: {key} in .hotfix.toml, then: git hotfix ci template"))
-}
-
 fn head(config: &Config, wishes: &Wishes, names: &Names) -> String {
     let more = match config.deploy_jobs.value.len() {
         0 | 1 => String::new(),
@@ -170,47 +94,6 @@ fn head(config: &Config, wishes: &Wishes, names: &Names) -> String {
 {more}",
         main = config.production.value,
     )
-}
-
-/// When a pipeline is one of a hotfix.
-fn condition(config: &Config) -> Result<String> {
-    let main = quoted(&config.production.value)?;
-    let mut condition = format!(
-        "$CI_COMMIT_BRANCH == {main} && $CI_PIPELINE_SOURCE != \"schedule\" && $HOTFIX_LANE != \"normal\""
-    );
-    let normal = pattern(config);
-    if !normal.is_empty() {
-        condition.push_str(&format!(" && $CI_COMMIT_TITLE !~ /^Merge branch '({normal})' into /"));
-    }
-    Ok(condition)
-}
-
-/// The targets as a regular expression between slashes.
-fn pattern(config: &Config) -> String {
-    let one = |target: &String| -> String {
-        let special = |c: char| "\\.+?()[]{}|^$/".contains(c);
-        target
-            .chars()
-            .map(|c| match c {
-                '*' => ".*".to_owned(),
-                c if special(c) => format!("\\{c}"),
-                c => c.to_string(),
-            })
-            .collect()
-    };
-    config.targets.value.iter().map(one).collect::<Vec<_>>().join("|")
-}
-
-/// A string of GitLab's rules, which know no escapes.
-fn quoted(text: &str) -> Result<String> {
-    match (text.contains('"'), text.contains('\'')) {
-        (false, _) => Ok(format!("\"{text}\"")),
-        (true, false) => Ok(format!("'{text}'")),
-        (true, true) => {
-            Err(Problem::new(Kind::Config, format!("no rule of GitLab's can name the branch {text}"))
-                .hint("rename the branch: it holds both kinds of quotes"))
-        }
-    }
 }
 
 fn shared(config: &Config, wishes: &Wishes) -> Result<String> {
