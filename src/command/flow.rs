@@ -141,6 +141,7 @@ pub(super) fn site_for<'a>(ctx: &'a Context, selector: Selector, options: &Optio
 fn policy(config: &crate::config::Config) -> Policy {
     let roles = config.approvals.value.iter();
     Policy {
+        remote: config.remote.value.clone(),
         production_branch: config.production.value.clone(),
         environment: config.environment.value.clone(),
         deploy_jobs: config.deploy_jobs.value.clone(),

@@ -79,9 +79,12 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
 /// git switches over changes that it can carry along, and says which it cannot.
 fn lost_by_switching(problem: Problem, slug: &str) -> Problem {
     match problem.causes.iter().any(|cause| cause.contains("would be overwritten")) {
-        true => Problem { kind: Kind::Refused, hints: Vec::new(), ..problem }
-            .hint(format!("git stash && git hotfix start {slug}"))
-            .hint(format!("or leave this work tree as it is: git hotfix start --worktree {slug}")),
+        true => {
+            Problem::new(Kind::Refused, "git does not switch: it would overwrite what is not committed here")
+                .because(problem.causes.join("\n"))
+                .hint(format!("git stash && git hotfix start {slug}"))
+                .hint(format!("or leave this work tree as it is: git hotfix start {slug} --worktree"))
+        }
         false => problem,
     }
 }

@@ -10,7 +10,8 @@ use crate::context::Context;
 use crate::error::{Kind, Result};
 use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
-use crate::hotfix::plan::plan;
+use crate::hotfix::plan::{State, plan};
+use crate::hotfix::rung::Rung;
 use crate::ui::Stream;
 use crate::ui::status::{Moment, porcelain, screen};
 use crate::ui::status_json;
@@ -44,6 +45,11 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let options = flow::Options { offline: args.offline, ..flow::Options::default() };
     let ran = flow::run(ctx, named, &Goal::Look, options)?;
     let (s, plan) = (&ran.outcome.snapshot, &ran.outcome.plan);
+    // A name that stands for nothing: a script must not take its ladder for one that waits.
+    let nothing = s.local.is_absent() && plan.state(Rung::Start) == Some(State::Blocked);
+    if let Some(problem) = ran.problem().filter(|_| nothing) {
+        return Err(problem);
+    }
     match (args.json, args.porcelain) {
         (true, _) => ctx.ui.json(&status_json::document(s, plan, &ran.named)),
         (_, true) => porcelain(s, plan).into_iter().for_each(|line| ctx.ui.line(line)),

@@ -171,7 +171,8 @@ impl File {
             let problem = at(&error.span().unwrap_or(0..0), &what);
             hint.into_iter().fold(problem, Problem::hint)
         })?;
-        raw.check(label).map_err(|(span, what)| at(&span, &what))
+        raw.check(label)
+            .map_err(|(span, what)| at(&span, &what).hint("what may stand in it: git help hotfix"))
     }
 
     /// The production branch that a file names, if it can be read and does; what is wrong with it is said

@@ -91,7 +91,9 @@ pub(super) fn path_pattern(text: &str) -> Result<String, String> {
     }
     match globset::Glob::new(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("“{text}” is no pattern: {}", error.kind())),
+        Err(error) => {
+            Err(format!("“{text}” is no pattern of paths ({}); write it like db/migrate/**", error.kind()))
+        }
     }
 }
 

@@ -117,6 +117,9 @@ const SILENT: &[&str] = &[
     "Connection reset",
 ];
 
+/// How git says that it knows no such remote.
+const NO_REMOTE: &[&str] = &["does not appear to be a git repository", "No such remote"];
+
 fn says(stderr: &str, words: &[&str]) -> bool {
     words.iter().any(|words| stderr.contains(words))
 }
@@ -137,7 +140,9 @@ impl GitError {
             | GitError::NotARepository { .. }
             | GitError::BadName { .. } => Kind::Config,
             GitError::RefMoved { .. } | GitError::MissingObject(_) | GitError::Shallow => Kind::Refused,
-            GitError::Failed { stderr, .. } if says(stderr, REFUSED) => Kind::Config,
+            GitError::Failed { stderr, .. } if says(stderr, REFUSED) || says(stderr, NO_REMOTE) => {
+                Kind::Config
+            }
             GitError::Failed { stderr, .. } if says(stderr, SILENT) => Kind::Unreachable,
             _ => Kind::Failed,
         }
@@ -164,6 +169,9 @@ impl GitError {
             GitError::MissingObject(_) => "git fetch",
             GitError::Shallow => "git fetch --unshallow",
             GitError::RefMoved { .. } => "run the same command again",
+            GitError::Failed { stderr, .. } if says(stderr, NO_REMOTE) => {
+                "see the remotes there are: git remote -v   (and name one: git config hotfix.remote <name>)"
+            }
             GitError::Failed { stderr, .. } if says(stderr, REFUSED) => {
                 "see whether git may use the remote at all: git fetch   (and the rest: git hotfix doctor)"
             }

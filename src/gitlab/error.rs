@@ -213,7 +213,7 @@ impl From<Error> for Problem {
 
 fn make_token(host: &str) -> String {
     format!(
-        "make one with the scopes api and write_repository at https://{host}/-/user_settings/personal_access_tokens, then give it to: git credential approve"
+        "make one at {host} (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>"
     )
 }
 

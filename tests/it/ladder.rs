@@ -13,6 +13,7 @@ pub(crate) fn sha(n: u8) -> Sha {
 pub(crate) fn policy() -> Policy {
     let role = |name: &str, rule: &str| Role { name: name.into(), rule: rule.into() };
     Policy {
+        remote: "origin".into(),
         production_branch: "main".into(),
         environment: "production".into(),
         deploy_jobs: vec!["deploy-prod-hotfix".into()],

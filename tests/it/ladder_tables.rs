@@ -24,7 +24,7 @@ fn blocked(s: &Snapshot, goal: &Goal) -> (Rung, Kind, String) {
     }
 }
 
-fn opened() -> Snapshot {
+pub(crate) fn opened() -> Snapshot {
     let mut s = fresh();
     s.remote = Fact::Known(sha(1));
     s.local_contains_remote = Fact::Known(true);
@@ -32,7 +32,7 @@ fn opened() -> Snapshot {
     s
 }
 
-fn with_request(change: impl FnOnce(&mut MergeRequest)) -> Snapshot {
+pub(crate) fn with_request(change: impl FnOnce(&mut MergeRequest)) -> Snapshot {
     let mut s = opened();
     let mut mr = request(RequestState::Opened);
     change(&mut mr);
@@ -40,7 +40,7 @@ fn with_request(change: impl FnOnce(&mut MergeRequest)) -> Snapshot {
     s
 }
 
-fn with_deployment(change: impl FnOnce(&mut Deployment)) -> Snapshot {
+pub(crate) fn with_deployment(change: impl FnOnce(&mut Deployment)) -> Snapshot {
     let mut s = waiting_for_approvals();
     let rules = vec![rule("tech-leads", &["bo"], &["bo"]), rule("product", &["cleo"], &["cleo", "dan"])];
     let mut d = deployment(RunStatus::Manual, rules);
@@ -49,7 +49,7 @@ fn with_deployment(change: impl FnOnce(&mut Deployment)) -> Snapshot {
     s
 }
 
-fn deployed() -> Snapshot {
+pub(crate) fn deployed() -> Snapshot {
     let mut s = with_deployment(|d| d.job.status = RunStatus::Success);
     if let Fact::Known(production) = &mut s.production {
         production.has_fix = Fact::Known(true);

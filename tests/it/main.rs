@@ -38,3 +38,4 @@ mod sim_schemas;
 mod sim_truth;
 mod sim_truth_production;
 mod under_git;
+mod words;

@@ -25,6 +25,7 @@ fn waiting(rules: Vec<Rule>) -> Snapshot {
     let shipment = |iid, title: &str, own| Shipment { commit: sha('9'), iid, title: title.to_owned(), own };
     let mut s: Snapshot = serde_json::from_value(serde_json::json!({
         "policy": Policy {
+            remote: "origin".into(),
             production_branch: "main".into(),
             environment: "production".into(),
             deploy_jobs: vec!["deploy-prod-hotfix".into()],

@@ -58,7 +58,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         let names: Vec<&str> = Scenario::all().iter().map(|scenario| scenario.name).collect();
         return Err(usage_problem(
             format!("there is no scenario `{name}`"),
-            format!("one of: {}   (git hotfix demo --list)", names.join(", ")),
+            format!("there are {}; what each tells: git hotfix demo --list", names.join(", ")),
         ));
     };
     let git = ctx.git()?;

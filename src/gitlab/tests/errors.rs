@@ -213,11 +213,11 @@ fn problems_say_what_to_do() {
     6 gitlab.example could not be reached: Connection refused (os error 111)
       nothing was concluded; run the same command again
     4 gitlab.example asks for a token, and none was found
-      make one with the scopes api and write_repository at https://gitlab.example/-/user_settings/personal_access_tokens, then give it to: git credential approve
+      make one at gitlab.example (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>
       where it was looked for: git hotfix doctor
     4 gitlab.example does not accept the token: 401 Unauthorized
       which token was used and what is wrong with it: git hotfix doctor
-      make one with the scopes api and write_repository at https://gitlab.example/-/user_settings/personal_access_tokens, then give it to: git credential approve
+      make one at gitlab.example (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>
     4 GET /projects/shop%2Fweb is forbidden: insufficient_scope
       the token lacks a scope; writes need `api`: git hotfix doctor
     4 GET /projects/shop%2Fweb: 404 Project Not Found

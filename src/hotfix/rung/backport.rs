@@ -152,7 +152,8 @@ fn without_request(s: &Snapshot, lane: &Lane, landed: &Landed) -> Check {
                 Kind::Failed,
                 format!("git could not pick {} onto {}: {why}", landed.commit.short(), lane.target),
                 format!(
-                    "try it by hand: git switch -c {branch} origin/{} && git cherry-pick -x {}{}",
+                    "try it by hand: git switch -c {branch} {}/{} && git cherry-pick -x {}{}",
+                    s.policy.remote,
                     lane.target,
                     if landed.kind == crate::hotfix::snapshot::LandedKind::Merge { "-m 1 " } else { "" },
                     landed.commit.short()

@@ -20,7 +20,10 @@ pub(super) fn check(s: &Snapshot) -> Check {
         Fact::Absent => {
             return Check::blocked(
                 Kind::Rejected,
-                format!("{} need(s) migrating, but the pipeline has no job {name}", paths.join(", ")),
+                format!(
+                    "the change holds {}, but the pipeline has no job {name} to run it",
+                    paths.join(", ")
+                ),
                 "run the migrations as your team does, then record what you saw: git hotfix verify --confirm <text>",
             );
         }

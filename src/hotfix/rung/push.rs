@@ -29,7 +29,7 @@ pub(super) fn check(s: &Snapshot) -> Check {
         Fact::Known(tip) if !s.local_contains_remote.yes() => Check::blocked(
             Kind::Refused,
             format!("{branch} on the remote has commits that this clone lacks ({})", tip.short()),
-            format!("look at them, then take them over: git pull --rebase origin {branch}"),
+            format!("look at them, then take them over: git pull --rebase {} {branch}", s.policy.remote),
         ),
         Fact::Known(tip) => Check::step(Step::Push {
             branch: branch.clone(),

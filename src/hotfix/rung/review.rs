@@ -18,10 +18,11 @@ pub(super) fn check(s: &Snapshot) -> Check {
     if mr.state == RequestState::Locked {
         return Check::done("merging");
     }
-    of(mr)
+    of(s, mr)
 }
 
-fn of(mr: &MergeRequest) -> Check {
+fn of(s: &Snapshot, mr: &MergeRequest) -> Check {
+    let main = format!("{}/{}", s.policy.remote, s.policy.production_branch);
     let iid = mr.iid;
     let at = &mr.web_url;
     let refused = |what: String, hint: String| Check::blocked(Kind::Refused, what, hint);
@@ -49,11 +50,11 @@ fn of(mr: &MergeRequest) -> Check {
         ),
         "conflict" | "broken_status" => refused(
             format!("!{iid} conflicts with its target"),
-            "git rebase origin/main, resolve, then: git hotfix open".to_owned(),
+            format!("git fetch && git rebase {main}, resolve, then: git hotfix open"),
         ),
         "need_rebase" => refused(
             format!("!{iid} must be rebased first: the project merges fast-forward only"),
-            "git fetch && git rebase origin/main, then: git hotfix open".to_owned(),
+            format!("git fetch && git rebase {main}, then: git hotfix open"),
         ),
         "commits_status" => refused(
             format!("!{iid} has no commits beyond its target"),

@@ -145,6 +145,8 @@ pub struct Snapshot {
 /// Names and rules from the configuration that decisions depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
+    /// What git calls the project's repository, for the commands in hints.
+    pub remote: String,
     /// Where hotfixes are cut and land.
     pub production_branch: String,
     /// The protected environment.

@@ -1,0 +1,5 @@
+//! What the program says when something is in the way: whole texts, and commands that can be typed.
+
+mod commands;
+mod ladder;
+mod refusals;

@@ -1,0 +1,521 @@
+//! The whole text of what the program says when it is called wrongly, or in the wrong place.
+
+use std::process::Command;
+
+use insta::assert_snapshot;
+
+use super::commands;
+use crate::cli_lab::Clone;
+use crate::lab::{Desk, Lab, story};
+
+/// What each call says, below the call as it was typed. Each must fail, and end with a way out that the
+/// program takes.
+struct Told(String);
+
+impl Told {
+    fn new() -> Told {
+        Told(String::new())
+    }
+
+    #[track_caller]
+    fn add(&mut self, args: &[&str], code: i32, out: &str, err: &str) {
+        assert_ne!(code, 0, "{args:?} did not fail: {out}");
+        let quoted: Vec<String> = args
+            .iter()
+            .map(|arg| if arg.contains([' ', '!', '*']) { format!("'{arg}'") } else { (*arg).to_owned() })
+            .collect();
+        self.0.push_str(&format!("$ git hotfix {}\n{}\n[{code}]\n", quoted.join(" "), err.trim_end()));
+        // clap's own errors end with how to ask for help.
+        let ends = err.contains("For more information, try '--help'.");
+        let hints: Vec<&str> =
+            err.lines().filter_map(|line| line.trim_start().strip_prefix("hint: ")).collect();
+        assert!(ends || !hints.is_empty(), "no way out of {args:?}: {err}");
+        for hint in hints {
+            let wrong: Vec<String> =
+                commands::named(hint).iter().filter_map(|words| commands::wrong(words)).collect();
+            assert!(wrong.is_empty(), "{hint}: {}", wrong.join("\n"));
+        }
+    }
+
+    /// Calls of somebody in a clone of the embedded GitLab's project.
+    #[track_caller]
+    fn desk(&mut self, desk: &Desk<'_>, calls: &[&[&str]]) {
+        for args in calls {
+            let run = desk.run(args);
+            self.add(args, run.code, &run.out, &run.err);
+        }
+    }
+
+    /// The same with a prepared environment.
+    #[track_caller]
+    fn with(&mut self, desk: &Desk<'_>, prepare: impl Fn(&mut Command), calls: &[&[&str]]) {
+        for args in calls {
+            let mut command = desk.command();
+            prepare(&mut command);
+            let run = desk.run_as(&mut command, args);
+            self.add(args, run.code, &run.out, &run.err);
+        }
+    }
+
+    /// Calls in a clone that knows no GitLab.
+    #[track_caller]
+    fn clone(&mut self, clone: &Clone, calls: &[&[&str]]) {
+        for args in calls {
+            let ran = clone.run(args);
+            self.add(args, ran.code, &ran.out, &ran.err);
+        }
+    }
+}
+
+#[test]
+fn words_that_are_none() {
+    let clone = Clone::new(&[("a.txt", "a\n")]);
+    let mut told = Told::new();
+    told.clone(
+        &clone,
+        &[
+            &["strat", "login-500"],
+            &["start"],
+            &["start", "bad..name"],
+            &["start", "-x"],
+            &["deploy", "--timeout", "soon"],
+            &["wait", "lunch"],
+            &["status", "!12x"],
+            &["status", "https://elsewhere.example/shop/web/-/merge_requests/4"],
+            &["status", "--host", "gitlab.example"],
+            &["approve", "--reject", "--comment", &"x".repeat(256)],
+            &["verify", "--confirm", " "],
+            &["demo", "--scenario", "nonsense"],
+            &["completion", "powershell"],
+            &["ci", "backport"],
+            &["ci", "backport", "--outside-pipeline", " "],
+            &["backport", "--continue", "--abort"],
+        ],
+    );
+    assert_snapshot!(told.0, @r#"
+    $ git hotfix strat login-500
+    error: unrecognized subcommand 'strat'
+
+      tip: some similar subcommands exist: 'status', 'start'
+
+    Usage: git hotfix [OPTIONS] [COMMAND]
+
+    For more information, try '--help'.
+    [2]
+    $ git hotfix start
+    error: the following required arguments were not provided:
+      <SLUG>
+
+    Usage: git hotfix start <SLUG>
+
+    For more information, try '--help'.
+    [2]
+    $ git hotfix start bad..name
+    error: `bad..name` does not make a branch name
+    hint: use letters, digits and dashes: git hotfix start login-500
+    [2]
+    $ git hotfix start -x
+    error: unexpected argument '-x' found
+
+      tip: to pass '-x' as a value, use '-- -x'
+
+    Usage: git hotfix start [OPTIONS] <SLUG>
+
+    For more information, try '--help'.
+    [2]
+    $ git hotfix deploy --timeout soon
+    error: invalid value 'soon' for '--timeout <TIME>': say it like 90s, 15m or 2h
+
+    For more information, try '--help'.
+    [2]
+    $ git hotfix wait lunch
+    error: not a GitLab URL: a path on this machine, or a transport of another kind
+    hint: name the instance, as in: git config hotfix.url https://gitlab.example
+    hint: or another remote: git config hotfix.remote <name>
+    [4]
+    $ git hotfix status '!12x'
+    error: `!12x` is no merge request number
+    hint: name it like '!412'
+    [2]
+    $ git hotfix status https://elsewhere.example/shop/web/-/merge_requests/4
+    error: not a GitLab URL: a path on this machine, or a transport of another kind
+    hint: name the instance, as in: git config hotfix.url https://gitlab.example
+    hint: or another remote: git config hotfix.remote <name>
+    [4]
+    $ git hotfix status --host gitlab.example
+    error: the following required arguments were not provided:
+      --repo <PROJECT>
+
+    Usage: git hotfix status --repo <PROJECT> --host <HOST> [HOTFIX]
+
+    For more information, try '--help'.
+    [2]
+    $ git hotfix approve --reject --comment xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+    error: the comment is longer than the 255 characters GitLab takes
+    hint: shorten it, and put the rest on the merge request
+    [2]
+    $ git hotfix verify --confirm ' '
+    error: say what you saw in production
+    hint: git hotfix verify --confirm "login works, checked with two accounts"
+    [2]
+    $ git hotfix demo --scenario nonsense
+    error: there is no scenario `nonsense`
+    hint: there are clean, conflict, rejected, red-pipeline, flaky-job, migrations-failing,
+          slow-approvals, colleague-merges, ci-backports-first, two-hotfixes, rolled-back; what each
+          tells: git hotfix demo --list
+    [2]
+    $ git hotfix completion powershell
+    error: invalid value 'powershell' for '<SHELL>'
+      [possible values: bash, zsh, fish]
+
+    For more information, try '--help'.
+    [2]
+    $ git hotfix ci backport
+    error: this is no GitLab job (GITLAB_CI is not set)
+      caused by: this is the body of a job in the pipeline of main
+    hint: anywhere else: git hotfix backport <commit>
+    hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
+    [5]
+    $ git hotfix ci backport --outside-pipeline ' '
+    error: --outside-pipeline needs a reason
+    hint: git hotfix ci backport --outside-pipeline "runner down, agreed with bo"
+    [2]
+    $ git hotfix backport --continue --abort
+    error: the argument '--continue' cannot be used with '--abort'
+
+    Usage: git hotfix backport --continue [HOTFIX]
+
+    For more information, try '--help'.
+    [2]
+    "#);
+}
+
+#[test]
+fn places_that_are_none() {
+    let clone = Clone::new(&[("a.txt", "a\n")]);
+    let mut told = Told::new();
+    told.clone(&clone, &[&["status"], &["list"], &["start", "login-500", "--pick", "nowhere"]]);
+    clone.git(&["remote", "remove", "origin"]);
+    told.clone(&clone, &[&["start", "login-500"], &["list"]]);
+    clone.git(&["switch", "-q", "--detach"]);
+    told.clone(&clone, &[&["status"]]);
+    clone.git(&["config", "core.bare", "true"]);
+    told.clone(&clone, &[&["start", "login-500"], &["init", "--yes"]]);
+    assert_snapshot!(told.0, @r"
+    $ git hotfix status
+    error: main is checked out, which is no hotfix
+    hint: name it: git hotfix status <branch | !iid | url | commit>   (in flight: git hotfix list)
+    hint: or begin one: git hotfix start <slug>
+    [2]
+    $ git hotfix list
+    error: not a GitLab URL: a path on this machine, or a transport of another kind
+    hint: name the instance, as in: git config hotfix.url https://gitlab.example
+    hint: or another remote: git config hotfix.remote <name>
+    [4]
+    $ git hotfix start login-500 --pick nowhere
+    warning: GitLab was not asked: not a GitLab URL: a path on this machine, or a transport of another
+             kind
+    error: `nowhere` names no commit
+    hint: git log --oneline develop   shows some
+    [2]
+    $ git hotfix start login-500
+    error: git ls-remote failed (exit code 128)
+      caused by: fatal: 'origin' does not appear to be a git repository
+                 fatal: Could not read from remote repository.
+
+                 Please make sure you have the correct access rights
+                 and the repository exists.
+    hint: see the remotes there are: git remote -v   (and name one: git config hotfix.remote <name>)
+    [4]
+    $ git hotfix list
+    error: there is no remote called origin
+    hint: add it: git remote add origin <url>   (or name another: git config hotfix.remote <name>)
+    [4]
+    $ git hotfix status
+    error: no branch is checked out (detached HEAD)
+    hint: name it: git hotfix status <branch | !iid | url | commit>   (in flight: git hotfix list)
+    [2]
+    $ git hotfix start login-500
+    error: this repository is bare: there is nothing to switch
+    hint: git hotfix start --worktree <dir> login-500
+    [5]
+    $ git hotfix init --yes
+    error: this repository is bare: .hotfix.toml has no place here
+    hint: run it in a clone with a work tree: git clone <url> && cd <dir> && git hotfix init
+    [5]
+    ");
+}
+
+#[test]
+fn a_start_that_would_lose_something() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.desk("dev");
+    let mut told = Told::new();
+    dev.git(&["branch", "hotfix/here"]);
+    dev.git(&["push", "--quiet", "origin", "main:refs/heads/hotfix/there"]);
+    told.desk(&dev, &[&["start", "here"], &["start", "there"], &["start", "x", "--pick", "origin/main"]]);
+    dev.git(&["switch", "--quiet", "develop"]);
+    std::fs::write(dev.dir.join("apps/portal/app/session.rb"), "mine\n").unwrap();
+    told.desk(&dev, &[&["start", "login-500"]]);
+    assert_snapshot!(lab.redact(&told.0), @r"
+    $ git hotfix start here
+    error: hotfix/here exists already
+    hint: go on with it: git switch hotfix/here && git hotfix status
+    [5]
+    $ git hotfix start there
+    error: hotfix/there exists on origin already
+    hint: go on with it: git fetch origin && git switch hotfix/there && git hotfix status
+    [5]
+    $ git hotfix start x --pick origin/main
+    error: main has ######## already
+    hint: nothing is missing there; see what production runs: git hotfix status
+    [5]
+    $ git hotfix start login-500
+    error: git does not switch: it would overwrite what is not committed here
+      caused by: error: Your local changes to the following files would be overwritten by checkout:
+                 \tapps/portal/app/session.rb
+                 Please commit your changes or stash them before you switch branches.
+                 Aborting
+    hint: git stash && git hotfix start login-500
+    hint: or leave this work tree as it is: git hotfix start login-500 --worktree
+    [5]
+    ");
+}
+
+#[test]
+fn too_early() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    let mut told = Told::new();
+    told.desk(
+        &dev,
+        &[
+            &["merge", "--yes"],
+            &["approve", "--yes"],
+            &["deploy", "--yes"],
+            &["backport"],
+            &["backport", "--continue"],
+            &["verify", "--confirm", "seen"],
+            &["ask"],
+            &["abort"],
+            &["open", "--reviewer", "nobody"],
+        ],
+    );
+    dev.run(&["open"]).ends(0);
+    told.desk(&dev, &[&["merge"], &["abort"], &["approve", "--yes"], &["ask"], &["status", "!999"], &["status", "nope"]]);
+    assert_snapshot!(lab.redact(&told.0), @r"
+    $ git hotfix merge --yes
+    error: ######## is not pushed yet
+    hint: git hotfix open   (or all in order: git hotfix ship)
+    [5]
+    $ git hotfix approve --yes
+    error: ######## is not pushed yet
+    hint: git hotfix open   (or all in order: git hotfix ship)
+    [5]
+    $ git hotfix deploy --yes
+    error: ######## is not pushed yet
+    hint: git hotfix open   (or all in order: git hotfix ship)
+    [5]
+    $ git hotfix backport
+    error: nothing has landed yet
+    hint: git hotfix ship   (or name what landed: git hotfix backport <commit>)
+    [5]
+    $ git hotfix backport --continue
+    error: nothing has landed yet, so there is no conflict to finish
+    hint: see how it will go: git hotfix backport --dry-run
+    [5]
+    $ git hotfix verify --confirm seen
+    error: ######## is not pushed yet
+    hint: git hotfix open   (or all in order: git hotfix ship)
+    [5]
+    $ git hotfix ask
+    error: no deployment waits for approval yet
+    hint: git hotfix wait build   (then: git hotfix ask)
+    [5]
+    $ git hotfix abort
+    error: nobody answered: Close the merge request and remove the branch on the remote?
+      caused by: there is no terminal to ask on
+    hint: answer it on the command line with `--yes`
+    [5]
+    $ git hotfix open --reviewer nobody
+    ✓ pushed hotfix/login-500 at ########
+    error: nobody is no member of the project
+    hint: name a member, without the @: git hotfix open --reviewer <user>
+    [2]
+    $ git hotfix merge
+    error: nobody answered: Merge !412?
+      caused by: there is no terminal to ask on
+    hint: answer it on the command line with `--yes`
+    [5]
+    $ git hotfix abort
+    error: nobody answered: Close the merge request and remove the branch on the remote?
+      caused by: there is no terminal to ask on
+    hint: answer it on the command line with `--yes`
+    [5]
+    $ git hotfix approve --yes
+    error: !412 is not merged yet
+    hint: git hotfix merge   (or all in order: git hotfix ship)
+    [5]
+    $ git hotfix ask
+    error: no deployment waits for approval yet
+    hint: git hotfix wait build   (then: git hotfix ask)
+    [5]
+    $ git hotfix status '!999'
+    error: GET /projects/shop%2Fweb/merge_requests/999: 404 Not found
+    hint: GitLab also answers 404 for what the token's user may not see
+    hint: which project and which user that is: git hotfix doctor
+    [4]
+    ");
+}
+
+#[test]
+fn not_yours() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    dev.run(&["open"]).ends(0);
+    dev.run(&["merge", "--yes"]).ends(0);
+    dev.run(&["wait", "build"]).ends(0);
+    let mut told = Told::new();
+    told.desk(
+        &dev,
+        &[
+            &["approve", "--yes"],
+            &["approve", "--as", "ceo", "--yes"],
+            &["approve", "--as", "pm", "--yes"],
+            &["abort", "--yes"],
+        ],
+    );
+    lab.approve();
+    told.desk(&dev, &[&["deploy"], &["ship"], &["approve", "--yes", "--as", "pm"]]);
+    assert_snapshot!(lab.redact(&told.0), @r"
+    $ git hotfix approve --yes
+    error: dev can fill none of the roles that must approve
+    hint: see who can: git hotfix status   (or name the role: git hotfix approve --as <role>)
+    [5]
+    $ git hotfix approve --as ceo --yes
+    error: there is no role `ceo` (roles: tech-lead, pm)
+    hint: git hotfix approve --as tech-lead
+    [2]
+    $ git hotfix approve --as pm --yes
+    error: GitLab does not let dev approve: it is your own deployment, since you merged
+    hint: somebody else of product must approve: git hotfix ask
+    [5]
+    $ git hotfix abort --yes
+    error: the change has landed: there is nothing left to give up
+    hint: to take it back is a hotfix of its own: git hotfix start revert-it ; git revert -m 1 <landed commit> ; git hotfix ship
+    [5]
+    $ git hotfix deploy
+    ships:
+      ########  !412  Fix login 500 without a session
+    error: nobody answered: Play deploy-prod-hotfix (job 1025)?
+      caused by: there is no terminal to ask on
+    hint: answer it on the command line with `--yes`
+    [5]
+    $ git hotfix ship
+    ships:
+      ########  !412  Fix login 500 without a session
+    error: nobody answered: Play deploy-prod-hotfix (job 1025)?
+      caused by: there is no terminal to ask on
+    hint: answer it on the command line with `--yes`
+    [5]
+    $ git hotfix approve --yes --as pm
+    error: GitLab does not let dev approve: it is your own deployment, since you merged
+    hint: somebody else of product must approve: git hotfix ask
+    [5]
+    ");
+}
+
+#[test]
+fn without_a_token_or_a_server() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    let url = lab.server.url();
+    let mut told = Told::new();
+    dev.git(&["config", "--unset", &format!("credential.{url}.helper")]);
+    let bare = |command: &mut Command| {
+        command.env_remove("GIT_HOTFIX_TOKEN");
+    };
+    told.with(&dev, bare, &[&["open"], &["status", "-R", "shop/web", "!1"]]);
+    let elsewhere = |command: &mut Command| {
+        command.env_remove("GIT_HOTFIX_URL").env_remove("GIT_HOTFIX_TOKEN").env("GITLAB_TOKEN", "glpat-x");
+    };
+    told.with(&dev, elsewhere, &[&["open"]]);
+    let wrong = |command: &mut Command| {
+        command.env("GIT_HOTFIX_TOKEN", "rehearsal-of-nobody");
+    };
+    told.with(&dev, wrong, &[&["open"]]);
+    dev.git(&["remote", "set-url", "origin", "http://127.0.0.1:9/shop/web.git"]);
+    dev.git(&["config", "hotfix.url", "http://127.0.0.1:9"]);
+    let gone = |command: &mut Command| {
+        command.env("GIT_HOTFIX_URL", "http://127.0.0.1:9").env("GIT_HOTFIX_RETRY_BUDGET", "0s");
+    };
+    told.with(&dev, gone, &[&["status"], &["backport", "--dry-run"], &["start", "other"]]);
+    let host = url.trim_start_matches("http://");
+    assert_snapshot!(told.0.replace(&url, "http://gitlab").replace(host, "gitlab"), @r"
+    $ git hotfix open
+    error: there is no token for http://gitlab
+    hint: create one with the scopes api and write_repository at http://gitlab/-/user_settings/personal_access_tokens
+    hint: then: export GIT_HOTFIX_URL=http://gitlab GIT_HOTFIX_TOKEN=<token>
+    [4]
+    $ git hotfix status -R shop/web '!1'
+    error: there is no token for http://gitlab
+    hint: create one with the scopes api and write_repository at http://gitlab/-/user_settings/personal_access_tokens
+    hint: then: export GIT_HOTFIX_URL=http://gitlab GIT_HOTFIX_TOKEN=<token>
+    [4]
+    $ git hotfix open
+    error: there is no token for http://gitlab
+      caused by: GITLAB_TOKEN: it is for https://gitlab.com (where no variable names a host), not http://gitlab
+    hint: create one with the scopes api and write_repository at http://gitlab/-/user_settings/personal_access_tokens
+    hint: then: export GIT_HOTFIX_URL=http://gitlab GIT_HOTFIX_TOKEN=<token>
+    [4]
+    $ git hotfix open
+    error: gitlab does not accept the token: 401 Unauthorized
+    hint: which token was used and what is wrong with it: git hotfix doctor
+    hint: make one at gitlab (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>
+    [4]
+    $ git hotfix status
+    error: 127.0.0.1:9 could not be reached: Connection refused (os error 111)
+    hint: nothing was concluded; run the same command again
+    [6]
+    $ git hotfix backport --dry-run
+    error: 127.0.0.1:9 could not be reached: Connection refused (os error 111)
+    hint: nothing was concluded; run the same command again
+    [6]
+    $ git hotfix start other
+    error: git ls-remote failed (exit code 128)
+      caused by: fatal: unable to access 'http://127.0.0.1:9/shop/web.git/': Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server
+    hint: nothing was concluded; run the same command again
+    [6]
+    ");
+}
+
+#[test]
+fn a_configuration_that_is_wrong() {
+    let clone = Clone::new(&[(".hotfix.toml", "[branches]\nproducton = \"main\"\n")]);
+    let mut told = Told::new();
+    told.clone(&clone, &[&["backport", "--dry-run", "HEAD"], &["doctor", "--config"]]);
+    let clone = Clone::new(&[(".hotfix.toml", "[deploy]\nurl = \"https://evil.example\"\n")]);
+    told.clone(&clone, &[&["backport", "--dry-run", "HEAD"]]);
+    let clone = Clone::new(&[(".hotfix.toml", "[migrations]\npaths = [\"db/[\"]\n")]);
+    told.clone(&clone, &[&["backport", "--dry-run", "HEAD"]]);
+    assert_snapshot!(told.0, @r"
+    $ git hotfix backport --dry-run HEAD
+    error: origin/main:.hotfix.toml: line 2, column 1: unknown key producton
+    hint: did you mean production?
+    [4]
+    $ git hotfix doctor --config
+    error: origin/main:.hotfix.toml: line 2, column 1: unknown key producton
+    hint: did you mean production?
+    hint: mend it where it is set, then: git hotfix doctor --config
+    [4]
+    $ git hotfix backport --dry-run HEAD
+    error: origin/main:.hotfix.toml: line 2, column 1: unknown key url
+    hint: known here: job, rollback_job, environment, apps, approvals
+    [4]
+    $ git hotfix backport --dry-run HEAD
+    error: origin/main:.hotfix.toml: line 2, column 10: “db/[” is no pattern of paths (unclosed
+           character class; missing ']'); write it like db/migrate/**
+    hint: what may stand in it: git help hotfix
+    [4]
+    ");
+}
