@@ -302,7 +302,10 @@ fn too_early() {
         ],
     );
     dev.run(&["open"]).ends(0);
-    told.desk(&dev, &[&["merge"], &["abort"], &["approve", "--yes"], &["ask"], &["status", "!999"], &["status", "nope"]]);
+    told.desk(
+        &dev,
+        &[&["merge"], &["abort"], &["approve", "--yes"], &["ask"], &["status", "!999"], &["status", "nope"]],
+    );
     assert_snapshot!(lab.redact(&told.0), @r"
     $ git hotfix merge --yes
     error: ######## is not pushed yet
@@ -365,6 +368,10 @@ fn too_early() {
     hint: GitLab also answers 404 for what the token's user may not see
     hint: which project and which user that is: git hotfix doctor
     [4]
+    $ git hotfix status nope
+    error: there is no such hotfix here or on GitLab
+    hint: git hotfix start <slug>   (or see what is in flight: git hotfix list)
+    [5]
     ");
 }
 
