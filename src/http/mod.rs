@@ -20,6 +20,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod token;
+pub mod wire;
 
 use std::io::Read as _;
 use std::ops::ControlFlow;
@@ -236,13 +237,10 @@ impl Http {
     fn attempt(&self, request: &Request) -> Result<blocking::Response, Error> {
         let client = self.client()?;
         let url = self.url(request)?;
-        let mut builder = match request.method {
-            Method::Get => client.get(url).timeout(self.options.read),
-            Method::Post => client.post(url),
-            Method::Put => client.put(url),
-            Method::Patch => client.patch(url),
-            Method::Delete => client.delete(url),
-        };
+        let mut builder = client.request(request.method.into(), url);
+        if request.method.reads() {
+            builder = builder.timeout(self.options.read);
+        }
         builder = builder.header(ACCEPT, request.accept);
         if let Some(value) = self.token.as_ref().and_then(Token::header) {
             builder = builder.header(AUTHORIZATION, value);
@@ -365,21 +363,27 @@ impl Http {
     }
 
     fn build(&self) -> reqwest::Result<blocking::Client> {
-        // Someone else may have installed it before; one provider is as good as the other.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = blocking::Client::builder()
-            .user_agent(concat!("git-hotfix/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(self.options.connect)
+        blocking::ClientBuilder::from(builder(&self.origin, self.options.connect))
             .timeout(self.options.total)
-            .pool_idle_timeout(Duration::from_secs(20));
-        if self.origin.is_plain() && self.origin.is_loopback() {
-            // No proxy may see what was allowed to stay unencrypted, and no TLS means no trust store.
-            builder = builder.no_proxy().tls_certs_only([]);
-        }
-        builder.build()
+            .build()
+    }
+}
+
+/// What all clients have in common: they ask where they are told to, once, and nowhere else.
+fn builder(origin: &Origin, connect: Duration) -> reqwest::ClientBuilder {
+    // Someone else may have installed it before; one provider is as good as the other.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("git-hotfix/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(connect)
+        .pool_idle_timeout(Duration::from_secs(20));
+    match origin.is_plain() && origin.is_loopback() {
+        // No proxy may see what was allowed to stay unencrypted, and no TLS means no trust store.
+        true => builder.no_proxy().tls_certs_only([]),
+        false => builder,
     }
 }
 

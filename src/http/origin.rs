@@ -45,6 +45,11 @@ impl Origin {
         !self.https
     }
 
+    /// The host without its port.
+    pub fn name(&self) -> String {
+        self.host.to_string()
+    }
+
     /// The host with its port when that is not the default one, as people and glab write it.
     pub fn host(&self) -> String {
         let default = if self.https { 443 } else { 80 };

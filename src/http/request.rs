@@ -22,6 +22,8 @@ pub fn encode(text: &str) -> String {
 pub enum Method {
     /// Reads; may be sent again.
     Get,
+    /// Asks whether it is there; may be sent again.
+    Head,
     /// Writes, like all below; sent once.
     Post,
     /// Replaces.
@@ -35,17 +37,31 @@ pub enum Method {
 impl Method {
     /// Whether it only reads, so that it may be sent again.
     pub fn reads(self) -> bool {
-        self == Method::Get
+        matches!(self, Method::Get | Method::Head)
     }
 
     /// As on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Method::Get => "GET",
+            Method::Head => "HEAD",
             Method::Post => "POST",
             Method::Put => "PUT",
             Method::Patch => "PATCH",
             Method::Delete => "DELETE",
+        }
+    }
+}
+
+impl From<Method> for reqwest::Method {
+    fn from(method: Method) -> reqwest::Method {
+        match method {
+            Method::Get => reqwest::Method::GET,
+            Method::Head => reqwest::Method::HEAD,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
         }
     }
 }

@@ -15,17 +15,35 @@
 //!
 //! Nothing is released here, and no secret is in any text that leaves.
 
+mod auth;
+mod blob;
+mod carry;
+mod client;
+mod copy;
+mod fault;
+mod manifest;
+mod pull;
 mod reference;
+mod resolve;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 use url::Url;
 
 use crate::clock::Clock;
 use crate::error::{Kind, Problem, Result};
+use crate::http::wire::Wire;
 use crate::http::{Origin, Retry, Secret};
+
+use auth::Session;
+use client::Client;
 
 pub use reference::{Digest, Reference, Version};
 
@@ -59,9 +77,7 @@ impl Default for Options {
 /// Who we are at one registry, and which token issuers may hear of it.
 pub struct Login {
     origin: Origin,
-    #[expect(dead_code, reason = "read by the client, which is being built")]
     user: String,
-    #[expect(dead_code, reason = "read by the client, which is being built")]
     secret: Secret,
     realms: Vec<Origin>,
 }
@@ -107,7 +123,6 @@ pub struct Pinned {
     pub labels: BTreeMap<String, String>,
     /// Its layers, lowest first.
     pub layers: Vec<Blob>,
-    #[expect(dead_code, reason = "read by the client, which is being built")]
     manifest: Vec<u8>,
     config: Vec<u8>,
 }
@@ -210,27 +225,42 @@ pub struct Copied {
 /// The registries of one run: who we are at each, and the tokens they gave us.
 pub struct Registries {
     options: Options,
-    #[expect(dead_code, reason = "read by the client, which is being built")]
     clock: Arc<dyn Clock>,
-    logins: Vec<Login>,
+    wire: Arc<Wire>,
+    logins: Vec<Arc<Login>>,
+    clients: RefCell<HashMap<Origin, Arc<Client>>>,
+    runtime: OnceCell<Runtime>,
 }
 
 impl Registries {
     /// No network yet.
     pub fn new(options: Options, clock: Arc<dyn Clock>) -> Registries {
-        Registries { options, clock, logins: Vec::new() }
+        let wire = Arc::new(Wire::new(options.connect, options.stall));
+        Registries {
+            options,
+            clock,
+            wire,
+            logins: Vec::new(),
+            clients: RefCell::default(),
+            runtime: OnceCell::new(),
+        }
     }
 
-    /// Says who we are at a registry; the last word for one registry counts.
+    /// Says who we are at a registry; the last word for one registry counts. To be said before it is used.
     pub fn login(&mut self, login: Login) {
+        self.clients.get_mut().remove(&login.origin);
         self.logins.retain(|known| known.origin != login.origin);
-        self.logins.push(login);
+        self.logins.push(Arc::new(login));
     }
 
     /// Finds an image and pins it.
     pub fn resolve(&self, source: &Reference) -> Result<Pinned> {
-        let _ = &self.options;
-        Err(Problem::new(Kind::Failed, format!("cannot resolve {source}: this build has no registry client")))
+        let client = self.client(source);
+        let found = self.runtime()?.block_on(async {
+            client.want(&source.repository, "pull").await;
+            resolve::resolve(&client, source).await
+        });
+        found.map_err(|fault| self.explain(fault.problem(format!("no image {source}")), source, "pull from"))
     }
 
     /// Copies each image to its destination; the results stand in the order of `transfers`, and one that
@@ -239,12 +269,101 @@ impl Registries {
     pub fn copy(
         &self,
         transfers: &[Transfer<'_>],
-        _siblings: &[Reference],
-        _progress: &mut dyn FnMut(Progress),
+        siblings: &[Reference],
+        progress: &mut dyn FnMut(Progress),
     ) -> Vec<Result<Copied>> {
-        let missing = |to: &Reference| {
-            Err(Problem::new(Kind::Failed, format!("cannot copy to {to}: this build has no registry client")))
+        let runtime = match self.runtime() {
+            Ok(runtime) => runtime,
+            Err(problem) => return transfers.iter().map(|_| Err(problem.clone())).collect(),
         };
-        transfers.iter().map(|transfer| missing(&transfer.to)).collect()
+        let place = |transfer: &Transfer<'_>| copy::Place {
+            client: self.client(&transfer.to),
+            origin: transfer.to.origin.clone(),
+            repository: transfer.to.repository.clone(),
+            version: transfer.to.version.clone(),
+            source: self.client(&transfer.image.source),
+            image: transfer.image.clone(),
+            name: transfer.to.to_string(),
+        };
+        let sibling = |reference: &Reference| copy::Sibling {
+            client: self.client(reference),
+            origin: reference.origin.clone(),
+            repository: reference.repository.clone(),
+        };
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let places = transfers.iter().map(place).collect();
+        let siblings = siblings.iter().map(sibling).collect();
+        let run = Arc::new(copy::Run::new(places, siblings, self.options.retry.clone(), sender));
+        let parallel = self.options.parallel;
+        let results = runtime.block_on(async {
+            for place in &run.places {
+                place.source.want(&place.image.source.repository, "pull").await;
+                place.client.want(&place.repository, "pull,push").await;
+            }
+            for sibling in &run.siblings {
+                sibling.client.want(&sibling.repository, "pull").await;
+            }
+            // The run holds the only sender, so that the events end with it.
+            let copying = tokio::spawn(copy::copy(run, parallel));
+            while let Some(event) = events.recv().await {
+                progress(event);
+            }
+            copying.await
+        });
+        match results {
+            Ok(results) => {
+                let explain = |(result, transfer): (Result<Copied>, &Transfer<'_>)| {
+                    result.map_err(|problem| self.explain(problem, &transfer.to, "push to"))
+                };
+                results.into_iter().zip(transfers).map(explain).collect()
+            }
+            Err(error) => {
+                let problem = Problem::new(Kind::Failed, "the copy stopped").because(error);
+                transfers.iter().map(|_| Err(problem.clone())).collect()
+            }
+        }
+    }
+
+    /// Adds what mends a refusal.
+    fn explain(&self, problem: Problem, at: &Reference, right: &str) -> Problem {
+        if problem.kind != Kind::Config || !problem.hints.is_empty() {
+            return problem;
+        }
+        let host = at.origin.host();
+        let user =
+            self.logins.iter().find(|login| login.origin == at.origin).map(|login| login.user.as_str());
+        problem.hint(match user {
+            Some(user) => {
+                format!("the user {user} at {host} needs a token that may {right} {}", at.repository)
+            }
+            None => format!("no user and token are given for {host}"),
+        })
+    }
+
+    fn client(&self, at: &Reference) -> Arc<Client> {
+        let make = || {
+            let login = self.logins.iter().find(|login| login.origin == at.origin).cloned();
+            let session = Session::new(at.origin.clone(), login, Arc::clone(&self.clock));
+            Arc::new(Client::new(
+                &at.registry,
+                &at.origin,
+                Arc::clone(&self.wire),
+                session,
+                self.options.clone(),
+            ))
+        };
+        Arc::clone(self.clients.borrow_mut().entry(at.origin.clone()).or_insert_with(make))
+    }
+
+    /// One for all calls: connections live in it.
+    fn runtime(&self) -> Result<&Runtime> {
+        if self.runtime.get().is_none() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| {
+                Problem::new(Kind::Failed, "cannot prepare for the network").because(error)
+            })?;
+            let _ = self.runtime.set(runtime);
+        }
+        self.runtime.get().ok_or_else(|| Problem::new(Kind::Failed, "cannot prepare for the network"))
     }
 }

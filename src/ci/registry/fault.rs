@@ -1,0 +1,172 @@
+//! Why a step at a registry came to nothing, whether it is worth another try, and what to tell people.
+
+use std::time::Duration;
+
+use crate::error::{Kind, Problem};
+use crate::http;
+
+/// Why a step came to nothing; the texts name the registry.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    /// No connection, no answer, or half of one.
+    Cut(http::Error),
+    /// It asks to come back later.
+    Busy { after: Option<Duration>, why: String },
+    /// It answered that it failed itself.
+    Broken(String),
+    /// The token was taken for outdated in the middle of a body; a new one is there.
+    Renewed,
+    /// We may not.
+    Denied(String),
+    /// It is not there.
+    Absent(String),
+    /// It refuses this for good.
+    Refused(String),
+    /// It served something else than was asked for.
+    Wrong(String),
+    /// What is served is right, but of no use to us.
+    Unfit(String),
+}
+
+impl Fault {
+    /// Whether the same step may succeed when it is tried again.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            Fault::Cut(error) => matches!(error, http::Error::Unreachable { .. }),
+            Fault::Busy { .. } | Fault::Broken(_) | Fault::Renewed | Fault::Wrong(_) => true,
+            Fault::Denied(_) | Fault::Absent(_) | Fault::Refused(_) | Fault::Unfit(_) => false,
+        }
+    }
+
+    /// How long it asked us to wait.
+    pub(super) fn asked(&self) -> Option<Duration> {
+        match self {
+            Fault::Busy { after, .. } => *after,
+            Fault::Renewed => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+
+    /// The reason in a few words.
+    pub(super) fn why(&self) -> String {
+        match self {
+            Fault::Cut(error) => error.to_string(),
+            Fault::Renewed => "the token ran out on the way".to_owned(),
+            Fault::Busy { why, .. }
+            | Fault::Broken(why)
+            | Fault::Denied(why)
+            | Fault::Absent(why)
+            | Fault::Refused(why)
+            | Fault::Wrong(why)
+            | Fault::Unfit(why) => why.clone(),
+        }
+    }
+
+    /// For people: `what` could not be done.
+    pub(super) fn problem(&self, what: impl Into<String>) -> Problem {
+        let what = what.into();
+        let problem = |kind| Problem::new(kind, what).because(self.why());
+        match self {
+            Fault::Cut(error) => {
+                let known = Problem::from(error.clone());
+                match known.kind {
+                    Kind::Unreachable => problem(Kind::Unreachable).hint(AGAIN),
+                    kind => Problem { hints: known.hints, ..problem(kind) },
+                }
+            }
+            Fault::Busy { .. } | Fault::Renewed => problem(Kind::Unreachable).hint(AGAIN),
+            Fault::Broken(_) => problem(Kind::Rejected)
+                .hint("the registry itself needs mending (is its disk full?)")
+                .hint(AGAIN),
+            Fault::Denied(_) => problem(Kind::Config),
+            Fault::Absent(_) | Fault::Unfit(_) => problem(Kind::Refused),
+            Fault::Refused(_) => problem(Kind::Rejected),
+            Fault::Wrong(_) => {
+                problem(Kind::Failed).hint("nothing of it was used; if it happens again, push the image anew")
+            }
+        }
+    }
+}
+
+const AGAIN: &str = "what has arrived stays there: run the same command again";
+
+impl From<http::Error> for Fault {
+    fn from(error: http::Error) -> Fault {
+        Fault::Cut(error)
+    }
+}
+
+/// The reason in a registry's error answer: its code, its message, and where there is one the cause.
+pub(super) fn explanation(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        errors: Vec<Entry>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Entry {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        detail: serde_json::Value,
+    }
+    let Ok(document) = serde_json::from_slice::<Document>(body) else {
+        let text = String::from_utf8_lossy(body);
+        return cut(text.lines().next().unwrap_or_default().trim());
+    };
+    let told = |entry: &Entry| {
+        let detail = match &entry.detail {
+            serde_json::Value::Null => String::new(),
+            serde_json::Value::Object(map) if map.is_empty() => String::new(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let parts = [entry.code.as_str(), entry.message.as_str(), detail.as_str()];
+        cut(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": "))
+    };
+    document.errors.first().map(told).unwrap_or_default()
+}
+
+fn cut(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_answer_is_told_with_its_cause() {
+        let full =
+            br#"{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":{"Op":"write","Err":28}}]}"#;
+        assert_eq!(explanation(full), r#"UNKNOWN: unknown error: {"Op":"write","Err":28}"#);
+        assert_eq!(explanation(br#"{"errors":[{"code":"DENIED"}]}"#), "DENIED");
+        assert_eq!(explanation(b"Bad Gateway\nnginx"), "Bad Gateway");
+        assert_eq!(explanation(b""), "");
+        assert_eq!(explanation("ä".repeat(300).as_bytes()).chars().count(), 201);
+    }
+
+    #[test]
+    fn each_fault_has_its_exit_code() {
+        let gone = http::Error::Impossible { what: "no host".to_owned() };
+        for (fault, code, passes) in [
+            (Fault::Busy { after: None, why: String::new() }, 6, true),
+            (Fault::Broken("full".to_owned()), 7, true),
+            (Fault::Renewed, 6, true),
+            (Fault::Denied("no".to_owned()), 4, false),
+            (Fault::Absent("gone".to_owned()), 5, false),
+            (Fault::Refused("unsupported".to_owned()), 7, false),
+            (Fault::Wrong("other bytes".to_owned()), 1, true),
+            (Fault::Unfit("zstd".to_owned()), 5, false),
+            (Fault::Cut(gone), 4, false),
+        ] {
+            let problem = fault.problem("could not copy");
+            assert_eq!((problem.kind.exit_code(), fault.passes()), (code, passes), "{fault:?}");
+        }
+    }
+}
