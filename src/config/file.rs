@@ -151,6 +151,10 @@ impl<'de> Deserialize<'de> for OneOrMany {
 impl File {
     /// Reads a file. `label` says where it came from, in words.
     pub fn parse(bytes: &[u8], label: &str) -> Result<File, Problem> {
+        File::read(bytes, label).map_err(|problem| problem.hint("what may stand in it: git help hotfix"))
+    }
+
+    fn read(bytes: &[u8], label: &str) -> Result<File, Problem> {
         let problem = |what: String| Problem::new(Kind::Config, format!("{label}: {what}"));
         if bytes.len() > LONGEST {
             return Err(problem(format!("longer than {} KiB", LONGEST >> 10)));
@@ -171,8 +175,7 @@ impl File {
             let problem = at(&error.span().unwrap_or(0..0), &what);
             hint.into_iter().fold(problem, Problem::hint)
         })?;
-        raw.check(label)
-            .map_err(|(span, what)| at(&span, &what).hint("what may stand in it: git help hotfix"))
+        raw.check(label).map_err(|(span, what)| at(&span, &what))
     }
 
     /// The production branch that a file names, if it can be read and does; what is wrong with it is said

@@ -214,7 +214,9 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
     .map(|text| {
         let problem = File::parse(text.as_bytes(), ".hotfix.toml").unwrap_err();
         assert_eq!(problem.kind, Kind::Config);
-        let hints: String = problem.hints.iter().map(|hint| format!(" ({hint})")).collect();
+        let (last, hints) = problem.hints.split_last().unwrap();
+        assert_eq!(last, "what may stand in it: git help hotfix");
+        let hints: String = hints.iter().map(|hint| format!(" ({hint})")).collect();
         format!("{}{hints}", problem.message.trim_start_matches(".hotfix.toml: "))
     });
     insta::assert_snapshot!(shown.join("\n"), @r#"

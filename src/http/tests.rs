@@ -6,16 +6,22 @@ use crate::clock::by_hand::ClockByHand;
 
 const SECRET: &str = "glpat-canary-0123456789abcdef";
 
+/// Waits as long as a busy machine may take.
+fn patient() -> Options {
+    let long = Duration::from_secs(30);
+    let retry = Retry { base: Duration::ZERO, ..Retry::default() };
+    Options { connect: long, read: long, total: long, retry }
+}
+
 fn quick() -> Options {
     let second = Duration::from_secs(1);
-    let retry = Retry { base: Duration::ZERO, ..Retry::default() };
-    Options { connect: second, read: second / 2, total: second / 2, retry }
+    Options { read: second / 2, total: second / 2, ..patient() }
 }
 
 fn client(base: &Url) -> (Http, Arc<ClockByHand>) {
     let clock = Arc::new(ClockByHand::new());
     let token = Token::bearer(Origin::of(base).unwrap(), Secret::new(SECRET).unwrap());
-    (Http::new(base, Some(token), quick(), clock.clone()).unwrap(), clock)
+    (Http::new(base, Some(token), patient(), clock.clone()).unwrap(), clock)
 }
 
 fn get() -> Request {
@@ -183,7 +189,7 @@ fn bodies_are_capped_after_decompression() {
 #[test]
 fn slow_answers_end() {
     let server = Scripted::new(vec![Act::Stall]);
-    let (http, _) = client(&server.base);
+    let http = Http::new(&server.base, None, quick(), Arc::new(ClockByHand::new())).unwrap();
     let outcome = http.send(&post());
     assert!(matches!(outcome, Err(Error::Ambiguous { .. })), "{outcome:?}");
 

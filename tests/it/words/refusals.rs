@@ -509,15 +509,18 @@ fn a_configuration_that_is_wrong() {
     $ git hotfix backport --dry-run HEAD
     error: origin/main:.hotfix.toml: line 2, column 1: unknown key producton
     hint: did you mean production?
+    hint: what may stand in it: git help hotfix
     [4]
     $ git hotfix doctor --config
     error: origin/main:.hotfix.toml: line 2, column 1: unknown key producton
     hint: did you mean production?
+    hint: what may stand in it: git help hotfix
     hint: mend it where it is set, then: git hotfix doctor --config
     [4]
     $ git hotfix backport --dry-run HEAD
     error: origin/main:.hotfix.toml: line 2, column 1: unknown key url
     hint: known here: job, rollback_job, environment, apps, approvals
+    hint: what may stand in it: git help hotfix
     [4]
     $ git hotfix backport --dry-run HEAD
     error: origin/main:.hotfix.toml: line 2, column 10: “db/[” is no pattern of paths (unclosed
