@@ -24,6 +24,10 @@ const ERROR_CAP: usize = 64 << 10;
 /// From the registry to object storage is one step, at times two.
 const REDIRECTS: usize = 3;
 
+/// A registry whose disk once ran full stumbles over the empty file that it left where a name should point to
+/// its blob, until the blob is put there again. So it counts as not there.
+const STUMBLED: u16 = 500;
+
 /// One registry.
 pub(super) struct Client {
     base: Url,
@@ -98,7 +102,7 @@ impl Client {
         let answer = self.ask(Method::Head, &self.manifest_url(repository, version), headers).await?;
         match answer.status() {
             200 => Ok(answer.header("docker-content-digest").map(str::to_owned)),
-            404 => Ok(None),
+            404 | STUMBLED => Ok(None),
             _ => Err(self.fault(answer).await),
         }
     }
@@ -129,7 +133,7 @@ impl Client {
                 let length = answer.header("content-length").and_then(|length| length.parse::<u64>().ok());
                 Ok(answer.status() != 200 || length.is_none_or(|length| length == blob.size))
             }
-            404 => Ok(false),
+            404 | STUMBLED => Ok(false),
             _ => Err(self.fault(answer).await),
         }
     }
