@@ -55,6 +55,8 @@ pub(super) enum Verdict {
     Clean,
     Conflicts,
     AlreadyThere,
+    /// An open merge request brings what a person made of it.
+    ByHand,
     Failed,
 }
 
@@ -64,6 +66,7 @@ impl Verdict {
             Verdict::Clean => "clean",
             Verdict::Conflicts => "conflicts",
             Verdict::AlreadyThere => "already-there",
+            Verdict::ByHand => "by-hand",
             Verdict::Failed => "failed",
         }
     }
@@ -79,6 +82,9 @@ impl Verdict {
             (Fact::Known(Pick::Clean { .. }), _, _) => Verdict::Clean,
             _ => match lane.merge_request.known().map(|mr| &mr.state) {
                 Some(RequestState::Merged) => Verdict::AlreadyThere,
+                Some(RequestState::Opened) if matches!(content, Some(BranchContent::Foreign(_))) => {
+                    Verdict::ByHand
+                }
                 _ => Verdict::Failed,
             },
         }
@@ -244,6 +250,7 @@ fn document(s: &Snapshot, ended: &[Ended]) -> Value {
                 _ => Vec::new(),
             },
             "clean_once": lane.lane.clean_once,
+            "directory_renames": !lane.lane.directory_renames_off,
             "merge_request": lane.lane.merge_request.known().map(|mr| json!({
                 "iid": mr.iid, "web_url": mr.web_url,
             })),
@@ -255,7 +262,7 @@ fn view(s: &Snapshot, ended: &[Ended]) -> Block {
     let mut block = Block::new();
     for lane in ended {
         let symbol = match lane.result {
-            Verdict::Clean | Verdict::AlreadyThere => Symbol::Done,
+            Verdict::Clean | Verdict::AlreadyThere | Verdict::ByHand => Symbol::Done,
             Verdict::Conflicts => Symbol::Attention,
             Verdict::Failed => Symbol::Failed,
         };
@@ -264,6 +271,7 @@ fn view(s: &Snapshot, ended: &[Ended]) -> Block {
             Verdict::Clean if s.landed.known().is_none() => "will be clean",
             Verdict::Clean => "clean",
             Verdict::AlreadyThere => "already there",
+            Verdict::ByHand => "by hand",
             Verdict::Conflicts if s.landed.known().is_none() => "will conflict",
             Verdict::Conflicts => "conflicts",
             Verdict::Failed => "failed",
@@ -297,6 +305,11 @@ fn view(s: &Snapshot, ended: &[Ended]) -> Block {
                 });
                 block = block.cells("      ", [Text::from(&path.path), Text::from(&path.kind), touched]);
             }
+        }
+        if lane.lane.directory_renames_off {
+            let said = "      git broke on the renames here; picked with merge.directoryRenames=false: \
+                        look where new files went";
+            block = block.hanging(Text::new().plain(said), 6);
         }
         if let Some(name) = lane.lane.clean_once.as_ref().filter(|_| lane.result == Verdict::Conflicts) {
             block = block.hanging(Text::new().plain(format!("      clean once {name} merges")), 6);

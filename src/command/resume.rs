@@ -11,6 +11,7 @@ use crate::git::worktree::PickState;
 use crate::git::{Oid, Repo};
 use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
+use crate::hotfix::rung::DECLINED_LABEL;
 use crate::hotfix::site::{Selector, Site};
 use crate::hotfix::snapshot::{BranchContent, Fact, Lane, RequestState, Sha, Snapshot};
 use crate::hotfix::step::Acted;
@@ -28,6 +29,10 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
         Some(BranchContent::Recomputes | BranchContent::Resolved) => {
             return settled(ctx, &mut site, repo, &lane, &dir);
         }
+        // Resolved here, and pushed by hand.
+        Some(BranchContent::Foreign(_)) if held(ctx, repo, &lane, &dir)? == Held::WhatIsThere => {
+            return settled(ctx, &mut site, repo, &lane, &dir);
+        }
         Some(BranchContent::Foreign(why)) => {
             return Err(Problem::new(
                 Kind::Refused,
@@ -41,9 +46,35 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
         ctx.ui.line(format!("{} holds it already", lane.target));
         return Ok(Exit::Done);
     }
+    if let Some(request) = lane.merge_request.known() {
+        match request.state {
+            RequestState::Merged if !request.placeholder.yes() => {
+                ctx.ui.line(format!("!{} brought it to {} already", request.iid, lane.target));
+                return Ok(Exit::Done);
+            }
+            // Whoever closed it decided that: a resolution would open another one behind their back.
+            RequestState::Closed => {
+                return Err(Problem::new(
+                    Kind::Refused,
+                    format!("!{} to {} was closed by a person", request.iid, lane.target),
+                )
+                .hint(format!(
+                    "reopen it at {} , then: git hotfix backport --continue{}",
+                    request.web_url,
+                    name(&lane)
+                )));
+            }
+            _ => {}
+        }
+    }
     let tip = oid(lane.tip.known(), &lane.target)?;
     let source = site.source(&s, landed)?;
-    let existing = repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, &dir));
+    let mut existing = repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, &dir));
+    if existing && !dir.exists() {
+        // Somebody removed the folder; git still has it on its list.
+        repo.remove_worktree(&dir)?;
+        existing = false;
+    }
     if !existing {
         repo.add_worktree(&dir, tip, None)?;
     }
@@ -81,6 +112,17 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
                     name(&lane)
                 ),
             ))
+        }
+        PickState::Empty => {
+            let said =
+                format!("resolved like this, {} stays as it is: it would still lack the fix", lane.target);
+            Err(Problem::new(Kind::Hands, said)
+                .because(format!("the work tree is {}", dir.display()))
+                .hint("start the resolution over: git hotfix backport --abort && git hotfix backport --continue")
+                .hint(format!(
+                    "or decide against it: close{} with the label {DECLINED_LABEL}",
+                    name(&lane).replace('\'', "")
+                )))
         }
         PickState::NotStarted | PickState::Resolved => {
             Err(Problem::new(Kind::Failed, format!("the pick in {} did not begin", dir.display()))
@@ -141,6 +183,9 @@ fn lane<'a>(ctx: &'a Context, args: &Args) -> Result<(Site<'a>, Snapshot, Lane)>
     let mut lanes: Vec<&Lane> = s.lanes.iter().filter(placeholder).collect();
     if lanes.is_empty() {
         lanes = s.lanes.iter().filter(open).collect();
+    }
+    if let ([], [only]) = (lanes.as_slice(), s.lanes.as_slice()) {
+        lanes = vec![only];
     }
     match lanes.as_slice() {
         [only] => {
@@ -207,6 +252,35 @@ fn finish(
     settled(ctx, site, repo, lane, dir)
 }
 
+/// What the work tree of a resolution holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Nothing of its own.
+    Nothing,
+    /// The content of the backport's branch on the remote.
+    WhatIsThere,
+    /// Something else: somebody may have resolved it elsewhere in the meantime.
+    Other,
+}
+
+fn held(ctx: &Context, repo: &Repo, lane: &Lane, dir: &Path) -> Result<Held> {
+    if !dir.exists() {
+        return Ok(Held::Nothing);
+    }
+    let tree = Repo::discover(ctx.git()?, Some(dir))?;
+    let Some(head) = tree.resolve("HEAD")? else { return Ok(Held::Other) };
+    if tree.is_dirty()? || tree.pick_state(head)? != PickState::NotStarted {
+        return Ok(Held::Other);
+    }
+    let there = oid(lane.remote.known().map(|branch| &branch.tip), &lane.target)?;
+    let target = oid(lane.tip.known(), &lane.target)?;
+    Ok(match repo.is_ancestor(head, target)? {
+        true => Held::Nothing,
+        false if repo.commit(head)?.tree == repo.commit(there)?.tree => Held::WhatIsThere,
+        false => Held::Other,
+    })
+}
+
 /// Mends labels, draft mark and description, and removes the work tree.
 fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &Path) -> Result<Exit> {
     let s = site.observe(&Goal::Backport, &Floor::default())?;
@@ -223,7 +297,14 @@ fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &P
         }
     }
     if repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, dir)) {
-        repo.remove_worktree(dir)?;
+        match held(ctx, repo, now, dir)? {
+            Held::Nothing | Held::WhatIsThere => repo.remove_worktree(dir)?,
+            Held::Other => ctx.ui.warn(&format!(
+                "{} holds something else, and is kept; when you need it no more: git worktree remove --force {}",
+                dir.display(),
+                dir.display()
+            )),
+        }
     }
     ctx.ui.hint("have it reviewed and merged; then: git hotfix verify");
     Ok(Exit::Done)

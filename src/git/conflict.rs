@@ -47,6 +47,25 @@ pub enum ConflictKind {
 }
 
 impl ConflictKind {
+    const ALL: [ConflictKind; 11] = [
+        ConflictKind::Content,
+        ConflictKind::AddAdd,
+        ConflictKind::Binary,
+        ConflictKind::DeletedOnTarget,
+        ConflictKind::DeletedByChange,
+        ConflictKind::RenameDelete,
+        ConflictKind::RenameRename,
+        ConflictKind::DirectoryRename,
+        ConflictKind::FileDirectory,
+        ConflictKind::Type,
+        ConflictKind::Submodule,
+    ];
+
+    /// The kind of this [`name`](Self::name).
+    pub fn named(name: &str) -> ConflictKind {
+        ConflictKind::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or(ConflictKind::Other)
+    }
+
     /// A stable name for scripts.
     pub fn name(self) -> &'static str {
         match self {

@@ -150,15 +150,21 @@ impl GitError {
 
     fn cause(&self) -> Option<String> {
         match self {
-            GitError::NotARepository { stderr }
-            | GitError::Failed { stderr, .. }
-            | GitError::Signal { stderr, .. } => Some(stderr.clone()),
+            GitError::NotARepository { stderr } => Some(stderr.lines().next().unwrap_or_default().to_owned()),
+            GitError::Failed { stderr, .. } | GitError::Signal { stderr, .. } => Some(stderr.clone()),
             GitError::Store { cause, .. } => Some(cause.clone()),
             GitError::Io { source, .. } => Some(source.to_string()),
             GitError::TooOld { program, .. } => Some(format!("it is {}", program.display())),
             _ => None,
         }
         .filter(|cause| !cause.is_empty())
+    }
+
+    /// The command with which git itself mends it, where its words hold one.
+    fn mended_by_git(&self) -> Option<String> {
+        let GitError::NotARepository { stderr } = self else { return None };
+        let line = stderr.lines().map(str::trim).find(|line| line.starts_with("git config"))?;
+        Some(format!("where you trust it: {line}"))
     }
 
     fn hint(&self) -> Option<&'static str> {
@@ -190,7 +196,7 @@ impl From<GitError> for Problem {
     fn from(error: GitError) -> Problem {
         let mut problem = Problem::new(error.kind(), error.to_string());
         problem.causes.extend(error.cause());
-        problem.hints.extend(error.hint().map(str::to_owned));
+        problem.hints.extend(error.mended_by_git().or_else(|| error.hint().map(str::to_owned)));
         problem
     }
 }
@@ -198,6 +204,20 @@ impl From<GitError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_that_git_does_not_trust_is_mended_in_gits_own_words() {
+        let stderr = "fatal: detected dubious ownership in repository at '/srv/web'\n\
+                      To add an exception for this directory, call:\n\n\
+                      \tgit config --global --add safe.directory /srv/web";
+        let problem = Problem::from(GitError::NotARepository { stderr: stderr.into() });
+        assert_eq!(problem.causes, ["fatal: detected dubious ownership in repository at '/srv/web'"]);
+        let hint = "where you trust it: git config --global --add safe.directory /srv/web";
+        assert_eq!(problem.hints, [hint]);
+        let problem =
+            Problem::from(GitError::NotARepository { stderr: "fatal: not a git repository".into() });
+        assert_eq!(problem.hints, ["run it inside a clone, or give one: git -C <dir> hotfix"]);
+    }
 
     #[test]
     fn a_remote_that_is_silent_is_not_one_that_refuses() {

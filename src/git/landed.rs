@@ -77,7 +77,7 @@ impl From<SourceError> for Problem {
         let message = error.to_string();
         let hint = match error {
             SourceError::Git(error) => return error.into(),
-            SourceError::Root(_) => "take it over by hand: git cherry-pick <commit>".to_owned(),
+            SourceError::Root(commit) => format!("take it over by hand: git cherry-pick -x {commit}"),
             SourceError::Octopus { commit, .. } => {
                 format!("say which parent is the main line, by hand: git cherry-pick -x -m 1 {commit}")
             }

@@ -59,7 +59,7 @@ fn merge_together(
     rows: &[Row],
     answers: &mut [Option<Result<Answer, GitError>>],
 ) -> Result<(), GitError> {
-    let version = repo.git().version()?;
+    let version = repo.git().presumed_version();
     if version < Version::MERGE_BASE {
         return Ok(());
     }
@@ -83,8 +83,13 @@ fn merge_together(
             input.push_str(&format!("{} {}\n", row.ours, row.theirs));
         }
         let output = place.run(place.call(repo, false).args(["--stdin"]).stdin(input))?;
-        if output.exit != Exit::Code(0) {
-            continue;
+        match output.exit {
+            Exit::Code(0) => {}
+            // As in a single run: perhaps it is older than it was taken for.
+            Exit::Code(USAGE) if repo.git().version()? < version => {
+                return merge_together(repo, rows, answers);
+            }
+            _ => continue,
         }
         let mut fields = Fields::new(&output.stdout);
         let merged = group

@@ -230,7 +230,14 @@ impl Repo {
         if rev.starts_with('-') || rev.contains('\0') {
             return Ok(None);
         }
-        // Git, because it alone knows every spelling (`@{u}`, `:/text`, describe names, ambiguity).
+        // A whole id of a commit that is here names itself; git takes no reference of that name before it.
+        if let Ok(id) = Oid::from_hex(rev.as_bytes())
+            && id.kind() == self.store()?.object_hash()
+            && self.has_commit(id)?
+        {
+            return Ok(Some(id));
+        }
+        // Else git, because it alone knows every spelling (`@{u}`, `:/text`, describe names, ambiguity).
         let output = self
             .call("rev-parse")
             .args(["--verify", "--quiet", "--end-of-options"])

@@ -34,6 +34,8 @@ pub enum PickState {
     MarkersLeft(Vec<BString>),
     /// All is resolved; `git cherry-pick --continue` would go on.
     Resolved,
+    /// All is resolved or committed, and it comes to what the target holds already.
+    Empty,
     /// Committed, by whichever command; this is the tip.
     Committed(Oid),
 }
@@ -145,6 +147,10 @@ impl Repo {
         if !markers.is_empty() {
             return Ok(PickState::MarkersLeft(markers));
         }
+        let more_to_come = self.git_dir().join("sequencer/todo").exists();
+        if !more_to_come && !self.index_differs(target)? {
+            return Ok(PickState::Empty);
+        }
         Ok(if under_way { PickState::Resolved } else { PickState::Committed(head) })
     }
 
@@ -165,6 +171,15 @@ impl Repo {
             .collect();
         files.dedup();
         Ok(files)
+    }
+
+    fn index_differs(&self, target: Oid) -> Result<bool, GitError> {
+        let call = self.in_work_tree("diff")?.args(["--cached", "--quiet", "--no-ext-diff"]);
+        let output = call.arg(target.to_string()).output()?;
+        match output.exit {
+            Exit::Code(code @ (0 | 1)) => Ok(code == 1),
+            _ => Err(output.into_error("diff")),
+        }
     }
 
     fn head_commit(&self) -> Result<Oid, GitError> {

@@ -16,7 +16,7 @@ use crate::git::{Oid, Repo};
 use crate::gitlab::Client;
 use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
-use crate::hotfix::snapshot::{Landed, Person, Pick, Policy, Sha, Snapshot};
+use crate::hotfix::snapshot::{BranchContent, Landed, Person, Pick, Policy, Sha, Snapshot};
 use crate::hotfix::step::{Acted, Consent, Step};
 use crate::hotfix::{act, observe};
 
@@ -93,8 +93,10 @@ pub(super) struct Kept {
     pub(super) may: HashMap<String, Vec<String>>,
     /// Ancestry answers; commits do not change.
     pub(super) ancestry: HashMap<(Sha, Sha), bool>,
-    /// Picks by target tip.
-    pub(super) picks: HashMap<(Sha, String), Pick>,
+    /// Picks by target tip, and whether they had to ignore directory renames.
+    pub(super) picks: HashMap<(Sha, String), (Pick, bool)>,
+    /// What is on a backport branch, by its tip, its target's and what is picked.
+    pub(super) contents: HashMap<(Oid, Oid, String), BranchContent>,
 }
 
 impl<'a> Site<'a> {

@@ -134,6 +134,8 @@ pub enum Step {
         add: Vec<String>,
         /// Labels to remove.
         remove: Vec<String>,
+        /// Whether no conflict is left on its branch: the warning leaves the description.
+        resolved: bool,
     },
     /// Record that a person saw the fix in production.
     Confirm {

@@ -196,6 +196,11 @@ fn a_signature_is_git_s_own_and_read_back() {
     assert!(written.contains_str(b"gr\xfc\xdfe\n"));
     // What git cannot keep is refused, not changed.
     let lost = raw_commit(lab, place.base, b"Jr. <j@example.com> 1234567890 +0000", b"", b"\xff\n");
+    let refused = carry_over(&place, lost, &Options::default());
+    assert!(
+        matches!(refused, Err(WriteError::Changed { commit, part: "message" }) if commit == lost),
+        "{refused:?}"
+    );
     let unsigned = Options { sign: Some(false), ..Options::default() };
     assert!(!carry_over(&place, lost, &unsigned).unwrap().contains_str("gpgsig"));
 }

@@ -45,7 +45,7 @@ fn edit(lab: &Lab, path: &str, from: &str, to: &str) {
 fn each_kind_of_conflict_has_its_name() {
     type Side = fn(&Lab);
     type Row = (&'static str, Side, Side, Side, &'static [(&'static str, ConflictKind)]);
-    let table: [Row; 9] = [
+    let table: [Row; 10] = [
         (
             "content",
             |lab| lab.write("f", lines(1..=9)),
@@ -107,6 +107,13 @@ fn each_kind_of_conflict_has_its_name() {
             &[("g", ConflictKind::FileDirectory)],
         ),
         (
+            "a file here, a link there",
+            |lab| lab.write("f", "f"),
+            |lab| lab.write("g", "ours\n"),
+            |lab| std::os::unix::fs::symlink("f", lab.top().join("g")).unwrap(),
+            &[("g", ConflictKind::Type)],
+        ),
+        (
             "a file in a directory that was renamed",
             |lab| (1..5).for_each(|number| lab.write(&format!("d/{number}"), lines(number..=number + 20))),
             |lab| std::fs::rename(lab.top().join("d"), lab.top().join("e")).unwrap(),
@@ -119,6 +126,7 @@ fn each_kind_of_conflict_has_its_name() {
             let lab = Lab::new(&program);
             let (target, landed) = parted(&lab, base, ours, theirs);
             let found = untouched(&lab, || kinds(pick(&lab, target, landed)));
+            assert!(found.iter().all(|(_, kind)| ConflictKind::named(kind.name()) == *kind));
             let found: Vec<(&str, ConflictKind)> =
                 found.iter().map(|(path, kind)| (path.as_str(), *kind)).collect();
             assert_eq!(&found, expected, "{name}");

@@ -98,6 +98,7 @@ pub(crate) fn landed() -> Landed {
 
 pub(crate) fn lane(target: &str) -> Lane {
     Lane {
+        directory_renames_off: false,
         clean_once: None,
         target: target.into(),
         tip: Fact::Known(sha(0xd)),

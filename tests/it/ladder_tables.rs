@@ -310,6 +310,7 @@ fn labels_and_draft_follow_what_is_on_the_branch() {
             title: Some("Backport".into()),
             add: vec!["auto-backport".into()],
             remove: vec!["conflicts".into()],
+            resolved: true,
         }
     );
     // The draft mark of a clean one that a person set is left alone.

@@ -30,6 +30,7 @@ mod lab;
 mod ladder;
 mod ladder_tables;
 mod manifest;
+mod processes;
 mod sim_faults;
 mod sim_journey;
 mod sim_lab;

@@ -7,13 +7,14 @@ mod resolve;
 
 use crate::error::{Kind, Problem, Result};
 use crate::git::commit::{self, Options};
+use crate::git::conflict::ConflictPath;
 use crate::git::remote::{Expect, Push, PushOutcome};
 use crate::git::{Oid, Repo};
 use crate::gitlab::{
     Client, Error, MergeRequestChange, MergeRequestState, NewApproval, NewMergeRequest, StateEvent,
 };
 use crate::hotfix::describe;
-use crate::hotfix::observe::{of_landed, oid};
+use crate::hotfix::observe::{as_bytes, of_landed, oid};
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{BranchContent, Landed, Pick, Sha};
 use crate::hotfix::step::{Acted, Consent, Step, Written};
@@ -45,8 +46,14 @@ pub(super) fn act(site: &Site<'_>, step: &Step, consent: Option<&Consent>) -> Re
         Step::Play { job, .. } => play(gitlab(site)?, *job),
         Step::Retry { job, .. } => retry(gitlab(site)?, *job),
         Step::OpenBackport { .. } => open_backport(gitlab(site)?, step),
-        Step::MendBackport { iid, head, title, add, remove, .. } => {
-            mend(gitlab(site)?, *iid, head, title.clone(), add, remove)
+        Step::MendBackport { iid, head, title, add, remove, resolved, .. } => {
+            let change = MergeRequestChange {
+                title: title.clone(),
+                add_labels: add.clone(),
+                remove_labels: remove.clone(),
+                ..MergeRequestChange::default()
+            };
+            mend(gitlab(site)?, *iid, head, change, *resolved)
         }
         Step::Confirm { iid, commit, text } => {
             let note = describe::confirmation(commit, text);
@@ -72,16 +79,8 @@ pub(super) fn write_backport(site: &Site<'_>, onto: &Sha, landed: &Landed, pick:
             let trees = trees.iter().map(oid).collect::<Result<Vec<Oid>>>()?;
             Ok(commit::write_picks(repo, &source, onto, &trees, &options)?)
         }
-        Pick::Conflicts(_) => {
-            // Asked again for the paths as bytes: the facts hold them as text for people.
-            let picked = crate::git::pick::pick(repo, &source, &[onto]).pop();
-            let paths = match picked.transpose()?.map(|picked| picked.outcome) {
-                Some(crate::git::pick::Outcome::Conflicts { paths, .. }) => paths,
-                _ => {
-                    return Err(Problem::new(Kind::Failed, "the pick no longer conflicts")
-                        .hint("run the same command again"));
-                }
-            };
+        Pick::Conflicts(paths) => {
+            let paths: Vec<ConflictPath> = paths.iter().map(as_bytes).collect();
             Ok(commit::write_placeholder(repo, &source, onto, &paths, &options)?)
         }
         Pick::AlreadyThere | Pick::Failed(_) => {
@@ -256,21 +255,13 @@ fn mend(
     gitlab: &Client,
     iid: u64,
     head: &Sha,
-    title: Option<String>,
-    add: &[String],
-    remove: &[String],
+    mut change: MergeRequestChange,
+    resolved: bool,
 ) -> Result<Acted> {
     let now = gitlab.merge_request(iid)?;
     if now.state != MergeRequestState::Opened || now.sha.as_deref() != Some(head.as_str()) {
         return Ok(Acted::Stale(format!("!{iid} changed")));
     }
-    let resolved = remove.iter().any(|label| label == "conflicts");
-    let change = MergeRequestChange {
-        title,
-        description: now.description.as_deref().filter(|_| resolved).and_then(describe::without_warning),
-        add_labels: add.to_vec(),
-        remove_labels: remove.to_vec(),
-        ..MergeRequestChange::default()
-    };
+    change.description = now.description.as_deref().filter(|_| resolved).and_then(describe::without_warning);
     answer(gitlab.update_merge_request(iid, &change).map(|_| Written::Plain), &[])
 }

@@ -6,6 +6,7 @@ use super::{oid, review, sha, stacked};
 use crate::error::Result;
 use crate::git::adopt::{self, Adoption};
 use crate::git::commit::{is_empty, placeholder_of};
+use crate::git::conflict::{ConflictKind, ConflictPath};
 use crate::git::landed::{Contained, Source, SourceError, contained};
 use crate::git::pick::{Coming, Outcome, Picked, pick, predict};
 use crate::git::{GitError, Oid, Repo, conflict};
@@ -46,6 +47,7 @@ pub(super) fn read(
             remote: Fact::Unknown,
             contained: Fact::Unknown,
             pick: Fact::Unknown,
+            directory_renames_off: false,
             clean_once: None,
             merge_request: Fact::Unknown,
         })
@@ -141,9 +143,16 @@ fn one(
     }
     lane.remote = match (tip, site.repo, source, lane.tip.known()) {
         (Fact::Known(tip), Some(repo), Some(source), Some(target)) if repo.has_commit(oid(&tip)?)? => {
-            match content(site, repo, oid(&tip)?, oid(target)?, source)? {
-                Fact::Known(content) => Fact::Known(BackportBranch { tip, content }),
-                _ => Fact::Unknown,
+            let key = (oid(&tip)?, oid(target)?, format!("{source:?}"));
+            let content = match site.kept.contents.get(&key) {
+                Some(known) => Fact::Known(known.clone()),
+                None => content(site, repo, key.0, key.1, source)?,
+            };
+            if let Fact::Known(content) = content {
+                site.kept.contents.insert(key, content.clone());
+                Fact::Known(BackportBranch { tip, content })
+            } else {
+                Fact::Unknown
             }
         }
         (Fact::Absent, ..) => Fact::Absent,
@@ -262,12 +271,14 @@ fn picks(site: &mut Site<'_>, s: &mut Snapshot, source: Option<&Source>) -> Resu
         None => pick(repo, source, &open),
     };
     for (tip, picked) in open.iter().zip(picked) {
+        let off = picked.as_ref().is_ok_and(|picked| picked.directory_renames_off);
         let told = told(site, repo, source.base(), *tip, picked)?;
-        site.kept.picks.insert(key(*tip), told);
+        site.kept.picks.insert(key(*tip), (told, off));
     }
     for (index, tip) in wanted {
-        if let (Some(lane), Some(pick)) = (s.lanes.get_mut(index), site.kept.picks.get(&key(tip))) {
+        if let (Some(lane), Some((pick, off))) = (s.lanes.get_mut(index), site.kept.picks.get(&key(tip))) {
             lane.pick = Fact::Known(pick.clone());
+            lane.directory_renames_off = *off;
         }
     }
     Ok(())
@@ -299,19 +310,44 @@ fn forecast(site: &mut Site<'_>, s: &mut Snapshot, refs: &Refs) -> Result<()> {
         Some(completed) => completed.predict(head, main),
         None => predict(repo, head, main),
     };
-    // A forecast is a service; what blocks is said where it matters.
-    let Ok(Coming::Merge(source)) = coming else { return Ok(()) };
+    let source = match coming {
+        Ok(Coming::Merge(source)) => source,
+        coming => {
+            let pick = Fact::Known(without_merge(coming, &s.policy.production_branch));
+            for (index, _) in wanted {
+                if let Some(lane) = s.lanes.get_mut(index) {
+                    lane.pick = pick.clone();
+                }
+            }
+            return Ok(());
+        }
+    };
     let picks = match site.completed() {
         Some(completed) => completed.pick(&source, &tips)?,
         None => pick(repo, &source, &tips),
     };
     for ((index, tip), picked) in wanted.into_iter().zip(picks) {
+        let off = picked.as_ref().is_ok_and(|picked| picked.directory_renames_off);
         let told = told(site, repo, Some(main), tip, picked)?;
         if let Some(lane) = s.lanes.get_mut(index) {
             lane.pick = Fact::Known(told);
+            lane.directory_renames_off = off;
         }
     }
     stacked::read(site, s, refs, &source)
+}
+
+/// What can be said of a backport where no merge is to come.
+fn without_merge(coming: std::result::Result<Coming, GitError>, main: &str) -> Pick {
+    match coming {
+        Ok(Coming::Conflicts(paths)) => {
+            let paths: Vec<String> =
+                paths.iter().map(|conflict| readable(conflict.path.as_ref()).0).collect();
+            Pick::Failed(format!("it does not merge into {main}: conflicts in {}", paths.join(", ")))
+        }
+        Ok(_) => Pick::Failed(format!("{main} holds all of it already: nothing will be merged")),
+        Err(error) => Pick::Failed(error.to_string()),
+    }
 }
 
 fn told(
@@ -351,6 +387,15 @@ fn told(
 /// What stands in a percent-encoded path as it is.
 const ENCODED: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
+
+/// A told path as the bytes and the kind that git knows.
+pub(in crate::hotfix) fn as_bytes(told: &PathConflict) -> ConflictPath {
+    let path = match told.encoded {
+        true => percent_encoding::percent_decode_str(&told.path).collect(),
+        false => told.path.clone().into_bytes(),
+    };
+    ConflictPath { path: path.into(), kind: ConflictKind::named(&told.kind) }
+}
 
 /// A path as text; bytes that are not UTF-8 are percent-encoded, and that is said.
 fn readable(path: &[u8]) -> (String, bool) {

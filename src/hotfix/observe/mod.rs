@@ -12,7 +12,7 @@ mod refs;
 mod review;
 mod stacked;
 
-pub(super) use lanes::of_landed;
+pub(super) use lanes::{as_bytes, of_landed};
 
 use history::contains;
 

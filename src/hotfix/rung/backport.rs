@@ -123,6 +123,7 @@ fn mend(s: &Snapshot, lane: &Lane, request: &BackportRequest) -> Option<Step> {
         title,
         add,
         remove,
+        resolved: !conflicting,
     })
 }
 

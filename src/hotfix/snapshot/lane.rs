@@ -20,6 +20,9 @@ pub struct Lane {
     pub contained: Fact<Containment>,
     /// The pick of the landed change (or the predicted merge) onto the target's tip.
     pub pick: Fact<Pick>,
+    /// Git broke on the renames of that pick, which then ignored directory renames.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub directory_renames_off: bool,
     /// Where it conflicts: the open backport (`!415`, or its branch) after whose merge it will be clean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clean_once: Option<String>,

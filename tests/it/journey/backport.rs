@@ -41,7 +41,17 @@ fn the_document_is_what_scripts_were_promised() {
     let keys: Vec<&str> = target(&made).as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
         keys,
-        ["target", "result", "branch", "commit", "tree", "conflicts", "clean_once", "merge_request"]
+        [
+            "target",
+            "result",
+            "branch",
+            "commit",
+            "tree",
+            "conflicts",
+            "clean_once",
+            "directory_renames",
+            "merge_request"
+        ]
     );
     assert_eq!(target(&made)["merge_request"]["iid"], 413);
     let branch = lab.branches("backport/").pop().unwrap();
@@ -198,4 +208,36 @@ fn labels_that_people_added_stay() {
     lab.api("mia", "PUT", "merge_requests/413", json!({"labels": "backport,important"}));
     dev.run(&["backport"]).ends(0);
     assert_eq!(lab.backport()["labels"], json!(["backport", "important", "auto-backport"]));
+}
+
+#[test]
+fn what_must_merge_first_is_named() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.desk("dev");
+    let path = "apps/portal/app/login.rb";
+    let old = dev.git(&["show", &format!("origin/main:{path}")]);
+    let landed = |title: &str, line: &str| {
+        let content = old.replace("# Lets a customer in.", line) + "\n";
+        let files = [(path.to_owned(), Some(content))];
+        lab.server.with_world(|world| world.push_as("mia", "main", title, &files)).unwrap()
+    };
+    let first = landed("Say who", "# Lets a known customer in.");
+    dev.run(&["backport", &first]).ends(0).says("!412");
+    let second = landed("Say how", "# Lets a known customer in, once.");
+    let forecast = dev.run(&["backport", &second, "--dry-run", "--json"]).ends(3).json();
+    assert_eq!(target(&forecast)["clean_once"], "!412");
+    dev.run(&["backport", &second, "--dry-run"]).ends(3).says("clean once !412 merges");
+    assert!(lab.server.with_world(|world| world.merge_as("dev", 412)).is_success());
+    dev.run(&["backport", &second, "--dry-run"]).ends(0).says("clean");
+}
+
+#[test]
+fn a_fix_that_does_not_even_merge_says_so() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    let path = &lab.scenario.fix()[0].0;
+    let files = [((*path).to_owned(), Some("# rewritten\n".to_owned()))];
+    lab.server.with_world(|world| world.push_as("mia", "main", "Rewrite", &files)).unwrap();
+    let run = dev.run(&["backport", "--dry-run"]).ends(1);
+    run.says("develop  failed: it does not merge into main: conflicts in").says(path);
 }

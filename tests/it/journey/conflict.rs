@@ -177,3 +177,150 @@ fn a_merged_placeholder_is_missing_and_not_done() {
     dev.run(&["backport"]).ends(3);
     dev.run(&["verify"]).ends(3);
 }
+
+/// Resolves the conflict in a work tree, as people do.
+fn resolve(desk: &Desk<'_>, tree: &std::path::Path) {
+    std::fs::write(tree.join(SESSION), RESOLVED).unwrap();
+    desk.git_in(tree, &["add", SESSION]);
+}
+
+#[test]
+fn an_older_scripts_placeholder_without_our_trailer_is_finished_all_the_same() {
+    let lab = Lab::new(story("conflict"));
+    let dev = lab.fixed();
+    dev.run(&["open"]).ends(0);
+    dev.run(&["merge", "--yes"]).ends(0);
+    let mia = lab.desk("mia");
+    let branch = format!("backport/develop-{}", &lab.tip("main")[..8]);
+    mia.git(&["switch", "--quiet", "-c", &branch, "origin/develop"]);
+    mia.git(&["commit", "--quiet", "--allow-empty", "-m", "chore: backport has conflicts"]);
+    mia.git(&["push", "--quiet", "origin", &branch]);
+    let request = json!({
+        "source_branch": branch, "target_branch": "develop", "title": "Draft: backport",
+        "labels": "backport,conflicts", "description": "Please resolve.",
+    });
+    lab.api("mia", "POST", "merge_requests", request);
+    dev.run(&["backport"]).ends(3).says("git hotfix backport --continue '!413'");
+    dev.run(&["backport", "--continue", "!413"]).ends(3).says(SESSION);
+    resolve(&dev, &work_tree(&lab, &branch));
+    dev.run(&["backport", "--continue"]).ends(0).says("!413 is resolved");
+    mended(&lab);
+    assert_eq!(lab.backport()["description"], "Please resolve.");
+}
+
+#[test]
+fn what_changes_nothing_is_no_resolution() {
+    let lab = Lab::new(story("conflict"));
+    let (dev, branch) = placed(&lab);
+    let placeholder = lab.tip(&branch);
+    let tree = work_tree(&lab, &branch);
+    dev.run(&["backport", "--continue"]).ends(3);
+    dev.git_in(&tree, &["checkout", "--quiet", "--ours", "--", SESSION]);
+    dev.git_in(&tree, &["add", SESSION]);
+    let said = dev.run(&["backport", "--continue"]).ends(3).err;
+    let (first, rest) = said.split_once('\n').unwrap();
+    assert_eq!(first, "error: resolved like this, develop stays as it is: it would still lack the fix");
+    assert!(rest.contains("hint: start the resolution over: git hotfix backport --abort"), "{rest}");
+    dev.git_in(&tree, &["commit", "--quiet", "--allow-empty", "-m", "Keep ours"]);
+    dev.run(&["backport", "--continue"]).ends(3).says("would still lack the fix");
+    assert_eq!(lab.tip(&branch), placeholder);
+}
+
+#[test]
+fn leaving_off_leaves_no_trace() {
+    let lab = Lab::new(story("conflict"));
+    let (dev, _) = placed(&lab);
+    let everything = || {
+        let mut files: Vec<std::path::PathBuf> = Vec::new();
+        let mut pending = vec![lab.dir().join("dev")];
+        while let Some(dir) = pending.pop() {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                // Objects that nothing names are git's to collect.
+                match path.is_dir() {
+                    true if path.ends_with(".git/objects") => {}
+                    true => pending.push(path),
+                    false => files.push(path),
+                }
+            }
+        }
+        files.sort();
+        files
+    };
+    let before = everything();
+    dev.run(&["backport", "--continue"]).ends(3);
+    assert_ne!(everything(), before);
+    dev.run(&["backport", "--abort"]).ends(0);
+    assert_eq!(everything(), before);
+    dev.run(&["backport", "--abort"]).ends(0).says("no backport is being resolved here");
+}
+
+#[test]
+fn a_closed_backport_is_not_resolved_behind_its_closers_back() {
+    let lab = Lab::new(story("conflict"));
+    let (dev, branch) = placed(&lab);
+    lab.api("mia", "PUT", "merge_requests/413", json!({"state_event": "close"}));
+    let refused = dev.run(&["backport", "--continue", "!413"]).ends(5);
+    assert!(
+        refused.err.starts_with("error: !413 to develop was closed by a person\nhint: reopen it at "),
+        "{}",
+        refused.err
+    );
+    assert!(!work_tree(&lab, &branch).exists());
+    lab.api("mia", "PUT", "merge_requests/413", json!({"state_event": "reopen"}));
+    dev.run(&["backport", "--continue", "!413"]).ends(3);
+}
+
+#[test]
+fn after_a_merged_placeholder_the_fix_is_brought_by_another_one() {
+    let lab = Lab::new(story("conflict"));
+    let (dev, branch) = placed(&lab);
+    lab.api("mia", "PUT", "merge_requests/413", json!({"title": "Backport"}));
+    assert!(lab.server.with_world(|world| world.merge_as("mia", 413)).is_success());
+    dev.run(&["backport", "--continue", "!413"]).ends(3);
+    resolve(&dev, &work_tree(&lab, &branch));
+    dev.run(&["backport", "--continue", "!413"]).ends(0).says("opened !414");
+    let open = lab.get("merge_requests/414");
+    assert_eq!((&open["state"], &open["labels"]), (&json!("opened"), &json!(["backport", "auto-backport"])));
+    dev.run(&["backport"]).ends(0);
+    assert!(lab.server.with_world(|world| world.merge_as("mia", 414)).is_success());
+    dev.run(&["backport", "--continue", "!414"]).ends(0);
+    dev.run(&["list", "--missing"]).ends(0);
+}
+
+#[test]
+fn pushed_by_hand_but_not_labelled_is_mended_whatever_the_message_says() {
+    let lab = Lab::new(story("conflict"));
+    let (dev, branch) = placed(&lab);
+    let tree = work_tree(&lab, &branch);
+    dev.run(&["backport", "--continue"]).ends(3);
+    // The folder may go meanwhile, and the target may move.
+    std::fs::remove_dir_all(&tree).unwrap();
+    dev.run(&["backport", "--continue"]).ends(3);
+    let files = [("later.txt".to_owned(), Some("later\n".to_owned()))];
+    lab.server.with_world(|world| world.push_as("mia", "develop", "Go on", &files)).unwrap();
+    resolve(&dev, &tree);
+    dev.git_in(&tree, &["commit", "--quiet", "-m", "Resolve it"]);
+    dev.git_in(&tree, &["push", "--quiet", "--force", "origin", &format!("HEAD:{branch}")]);
+    let tip = lab.tip(&branch);
+    dev.run(&["backport", "--continue", "!413"]).ends(0);
+    assert_eq!(lab.tip(&branch), tip);
+    mended(&lab);
+    assert!(!tree.exists());
+    dev.run(&["backport"]).ends(0).says("develop  by hand");
+}
+
+#[test]
+fn a_resolution_that_somebody_was_faster_with_is_kept() {
+    let lab = Lab::new(story("conflict"));
+    let (dev, branch) = placed(&lab);
+    let tree = work_tree(&lab, &branch);
+    dev.run(&["backport", "--continue"]).ends(3);
+    resolve(&dev, &tree);
+    let theirs = [(SESSION.to_owned(), Some("# theirs\n".to_owned()))];
+    let tip = lab.server.with_world(|world| world.push_as("mia", &branch, "Resolve it", &theirs)).unwrap();
+    dev.run(&["backport", "--continue", "!413"]).ends(0).says("holds something else, and is kept");
+    assert_eq!(lab.tip(&branch), tip);
+    mended(&lab);
+    assert_eq!(std::fs::read_to_string(tree.join(SESSION)).unwrap(), RESOLVED);
+}
