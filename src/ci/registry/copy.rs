@@ -98,13 +98,10 @@ pub(super) async fn copy(run: Arc<Run>, parallel: usize) -> Vec<Result<Copied>> 
     blobs(&run, 1, configs(&run, &open), &mut moved).await;
     probe(&run, &open).await;
     blobs(&run, parallel.max(1), layers(&run, &open), &mut moved).await;
-    let mut tags = JoinSet::new();
+    // One after the other: a registry on a file system rewrites a manifest in place, under the eyes of who
+    // reads the same one in the next repository.
     for place in open.into_iter().filter(|place| !run.has_failed(*place)) {
-        let run = Arc::clone(&run);
-        tags.spawn(async move { (place, tag(&run, place).await) });
-    }
-    while let Some(tagged) = tags.join_next().await {
-        if let Ok((place, Err(fault))) = tagged {
+        if let Err(fault) = tag(&run, place).await {
             run.fail(place, "manifest".to_owned(), fault);
         }
     }
@@ -255,18 +252,19 @@ async fn tag(run: &Run, index: usize) -> std::result::Result<(), Fault> {
     let Some(place) = run.places.get(index) else { return Ok(()) };
     let Place { client, repository, version, image, .. } = place;
     steady(client, || client.tag(repository, version, &image.manifest)).await?;
-    let tagged = steady(client, || client.tagged(repository, version)).await?;
-    match tagged {
-        Some(digest) if digest != image.manifest_digest.as_str() => Err(Fault::Wrong(format!(
-            "{} bears another image than was put there ({digest}): is somebody else pushing?",
-            place.name
-        ))),
-        None => Err(Fault::Wrong(format!("{} does not show what was put there", place.name))),
-        Some(_) => {
-            run.tell(Progress::Tagged { transfer: index });
-            Ok(())
+    let look = || async {
+        match client.tagged(repository, version).await? {
+            Some(digest) if digest == image.manifest_digest.as_str() => Ok(()),
+            Some(digest) => Err(Fault::Wrong(format!(
+                "{} bears another image than was put there ({digest}): is somebody else pushing?",
+                place.name
+            ))),
+            None => Err(Fault::Wrong(format!("{} does not show what was put there", place.name))),
         }
-    }
+    };
+    steady(client, look).await?;
+    run.tell(Progress::Tagged { transfer: index });
+    Ok(())
 }
 
 /// Takes a small step until it succeeds or will not.
