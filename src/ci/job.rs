@@ -24,20 +24,27 @@ pub enum Checkout {
     Person,
 }
 
+/// What a body says where it stands in the wrong place.
+#[derive(Debug, Clone, Copy)]
+pub struct Body<'a> {
+    /// Its command, as in `git hotfix ci backport`.
+    pub command: &'a str,
+    /// What to type anywhere else.
+    pub elsewhere: &'a str,
+}
+
 impl Job {
     /// The job around us, if its pipeline is one of the branch `production`. `outside` is a person's reason
     /// to do its work anyway.
-    pub fn around(env: &Env, production: &str, outside: Option<&str>) -> Result<Job> {
+    pub fn around(env: &Env, production: &str, outside: Option<&str>, body: Body<'_>) -> Result<Job> {
+        let Body { command, .. } = body;
         if outside.is_some_and(|reason| reason.trim().is_empty()) {
             return Err(Problem::new(Kind::Usage, "--outside-pipeline needs a reason")
-                .hint("git hotfix ci backport --outside-pipeline \"runner down, agreed with bo\""));
+                .hint(format!("{command} --outside-pipeline \"runner down, agreed with bo\"")));
         }
         let in_job = env.get(env::GITLAB_CI).is_some();
         if let (Some(why), None) = (misplaced(env, in_job, production), outside) {
-            return Err(Problem::new(Kind::Refused, why)
-                .because(format!("this is the body of a job in the pipeline of {production}"))
-                .hint("anywhere else: git hotfix backport <commit>")
-                .hint("or with a reason: git hotfix ci backport --outside-pipeline <reason>"));
+            return Err(refused(why, production, body));
         }
         if !in_job {
             return Ok(Job { address: None, commit: None, checkout: Checkout::Person });
@@ -50,6 +57,30 @@ impl Job {
         let commit = needed(env, env::CI_COMMIT_SHA)?.to_owned();
         Ok(Job { address: Some(address), commit: Some(commit), checkout: Checkout::Runner })
     }
+}
+
+/// Refuses a job that is none of the environment, as GitLab tells it. Only such a job waits for approvals, and
+/// only there are the environment's variables.
+pub fn in_environment(env: &Env, environment: &str, outside: Option<&str>, body: Body<'_>) -> Result<()> {
+    if outside.is_some() {
+        return Ok(());
+    }
+    match env.get(env::CI_ENVIRONMENT_NAME) {
+        Some(name) if name == environment => Ok(()),
+        Some(name) => Err(refused(
+            format!("this job is one of the environment {name}, not of {environment}"),
+            environment,
+            body,
+        )),
+        None => Err(refused(format!("this job has no `environment: {environment}`"), environment, body)),
+    }
+}
+
+fn refused(why: String, whose: &str, body: Body<'_>) -> Problem {
+    Problem::new(Kind::Refused, why)
+        .because(format!("this is the body of a job in the pipeline of {whose}"))
+        .hint(format!("anywhere else: {}", body.elsewhere))
+        .hint(format!("or with a reason: {} --outside-pipeline <reason>", body.command))
 }
 
 const GIVEN: &str = "GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml";
@@ -84,13 +115,16 @@ mod tests {
         (env::CI_COMMIT_BRANCH, "main"),
     ];
 
+    const BODY: Body<'_> =
+        Body { command: "git hotfix ci backport", elsewhere: "git hotfix backport <commit>" };
+
     fn with(name: &str, value: &str) -> Env {
         Env::of(&JOB.map(|(known, own)| if known == name { (known, value) } else { (known, own) }))
     }
 
     #[test]
     fn a_job_of_the_production_branch_knows_its_project_and_commit() {
-        let job = Job::around(&Env::of(&JOB), "main", None).unwrap();
+        let job = Job::around(&Env::of(&JOB), "main", None, BODY).unwrap();
         assert_eq!(job.address.unwrap().page(""), "https://gitlab.example/git/shop/web");
         assert_eq!(job.commit.as_deref(), Some(JOB[3].1));
         assert_eq!(job.checkout, Checkout::Runner);
@@ -103,18 +137,32 @@ mod tests {
             (env::CI_COMMIT_BRANCH, "", "this pipeline belongs to no branch (a merge request or a tag)"),
             (env::CI_COMMIT_BRANCH, "develop", "this pipeline runs for develop, not for main"),
         ] {
-            let refused = Job::around(&with(name, value), "main", None).unwrap_err();
+            let refused = Job::around(&with(name, value), "main", None, BODY).unwrap_err();
             assert_eq!((refused.kind, refused.message.as_str()), (Kind::Refused, why));
             assert!(refused.hints.iter().any(|hint| hint.contains("--outside-pipeline")));
-            assert!(Job::around(&with(name, value), "main", Some("agreed with bo")).is_ok());
-            assert_eq!(Job::around(&with(name, value), "main", Some(" ")).unwrap_err().kind, Kind::Usage);
+            assert!(Job::around(&with(name, value), "main", Some("agreed with bo"), BODY).is_ok());
+            assert_eq!(
+                Job::around(&with(name, value), "main", Some(" "), BODY).unwrap_err().kind,
+                Kind::Usage
+            );
+        }
+    }
+
+    #[test]
+    fn a_job_of_another_environment_takes_a_reason_too() {
+        let env = |name| Env::of(&[(env::CI_ENVIRONMENT_NAME, name)]);
+        assert!(in_environment(&env("production"), "production", None, BODY).is_ok());
+        for other in ["staging", ""] {
+            let refused = in_environment(&env(other), "production", None, BODY).unwrap_err();
+            assert_eq!(refused.kind, Kind::Refused);
+            assert!(in_environment(&env(other), "production", Some("agreed"), BODY).is_ok());
         }
     }
 
     #[test]
     fn what_gitlab_always_sets_is_named_where_it_lacks() {
         for name in [env::CI_SERVER_URL, env::CI_PROJECT_PATH, env::CI_COMMIT_SHA] {
-            let problem = Job::around(&with(name, ""), "main", None).unwrap_err();
+            let problem = Job::around(&with(name, ""), "main", None, BODY).unwrap_err();
             assert_eq!((problem.kind, problem.message), (Kind::Config, format!("{name} is not set")));
         }
     }

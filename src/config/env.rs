@@ -61,6 +61,27 @@ variables! {
     /// How long what was just written is looked for before it counts as missing; default 10s.
     SETTLE = "GIT_HOTFIX_SETTLE";
 
+    /// The address of Heroku's Platform API, which HEROKU_API_KEY is sent to; default https://api.heroku.com.
+    HEROKU_URL = "GIT_HOTFIX_HEROKU_URL";
+    /// Heroku's container registry; default https://registry.heroku.com.
+    HEROKU_REGISTRY = "GIT_HOTFIX_HEROKU_REGISTRY";
+    /// How long a release of ci promote may be pending before it counts as failed; default 1h.
+    RELEASE_DEADLINE = "GIT_HOTFIX_RELEASE_DEADLINE";
+    /// How long the dynos of a release may take until all are up; default 300s.
+    BOOT_DEADLINE = "GIT_HOTFIX_BOOT_DEADLINE";
+    /// How long an app may take until its health page is good; default 300s.
+    HEALTH_DEADLINE = "GIT_HOTFIX_HEALTH_DEADLINE";
+    /// How long one answer of a health page may take; default 5s.
+    HEALTH_TIMEOUT = "GIT_HOTFIX_HEALTH_TIMEOUT";
+    /// The first pause between two health checks; it doubles; default 2s.
+    HEALTH_MIN = "GIT_HOTFIX_HEALTH_MIN";
+    /// The longest pause between two health checks; default 10s.
+    HEALTH_MAX = "GIT_HOTFIX_HEALTH_MAX";
+    /// How many good answers in a row make an app healthy; default 3.
+    HEALTH_STREAK = "GIT_HOTFIX_HEALTH_STREAK";
+    /// The longest silence of a migration before it is given up; default 1h.
+    MIGRATION_SILENCE = "GIT_HOTFIX_MIGRATION_SILENCE";
+
     /// The API token that other GitLab tools use too; bound like GIT_HOTFIX_TOKEN.
     GITLAB_TOKEN = "GITLAB_TOKEN";
     /// The instance that the token variables belong to: a host or a URL.

@@ -50,7 +50,7 @@ pub struct App {
     pub heroku: Option<String>,
     /// Its image below the project's registry; empty for the registry's own.
     pub image: Option<String>,
-    /// The tag of the image; `{sha}` stands for the commit.
+    /// The tag of the image; `{sha}` stands for the commit, `{short_sha}` for its first 8 digits.
     pub tag: Option<String>,
     /// The process types that are released.
     pub processes: Vec<String>,
@@ -65,6 +65,10 @@ pub struct Health {
     pub url: Url,
     /// The header of the answer that names the running commit.
     pub identity: Option<String>,
+    /// The field of its JSON that does, as in `build.commit`.
+    pub field: Option<String>,
+    /// The status of a good answer.
+    pub status: u16,
 }
 
 #[derive(Deserialize, Default)]
@@ -125,6 +129,8 @@ struct RawApp {
 struct RawHealth {
     url: Spanned<String>,
     identity: Option<Spanned<String>>,
+    field: Option<Spanned<String>>,
+    status: Option<Spanned<u16>>,
 }
 
 /// A string or a list of strings.
@@ -268,7 +274,9 @@ impl RawApp {
     fn check(&self, name: &Spanned<String>) -> Result<App, Wrong> {
         let health = self.health.as_ref().map(|health| {
             let identity = maybe(&health.identity, header_name)?;
-            Ok(Health { url: one(&health.url, health_url)?, identity })
+            let field = maybe(&health.field, json_field)?;
+            let status = health.status.as_ref().map_or(Ok(200), good_status)?;
+            Ok(Health { url: one(&health.url, health_url)?, identity, field, status })
         });
         Ok(App {
             name: one(name, value::name)?,
@@ -299,6 +307,22 @@ fn header_name(text: &str) -> Result<String, String> {
     Ok(text.to_ascii_lowercase())
 }
 
+fn json_field(text: &str) -> Result<String, String> {
+    let fits = |part: &str| !part.is_empty() && !part.chars().any(char::is_control);
+    match text.split('.').all(fits) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("“{text}” is no field of a JSON answer, as in build.commit")),
+    }
+}
+
+fn good_status(status: &Spanned<u16>) -> Result<u16, Wrong> {
+    match status.get_ref() {
+        // A redirect is never followed, so it says nothing about the app.
+        200..=299 => Ok(*status.get_ref()),
+        other => Err((status.span(), format!("{other} is no status of a good answer (200 to 299)"))),
+    }
+}
+
 fn heroku_name(text: &str) -> Result<String, String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     if !text.bytes().next().is_some_and(|first| first.is_ascii_lowercase()) || !text.bytes().all(fits) {
@@ -320,7 +344,7 @@ fn image_path(text: &str) -> Result<String, String> {
 }
 
 fn image_tag(text: &str) -> Result<String, String> {
-    let plain = text.replace("{sha}", "x");
+    let plain = text.replace("{sha}", "x").replace("{short_sha}", "x");
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let starts = plain.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_');
     if !starts || plain.len() > 128 || !plain.bytes().all(fits) {

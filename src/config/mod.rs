@@ -10,6 +10,7 @@
 
 pub mod env;
 mod file;
+mod promote;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -25,6 +26,7 @@ use crate::http::{Options, Retry};
 
 pub use env::Env;
 pub use file::{App, FILE_NAME, File, Health, Role};
+pub use promote::Promote;
 pub use token::{Search, TokenSource, find as find_token};
 pub use value::instance_url;
 
@@ -139,6 +141,16 @@ pub const KEYS: &[&Key] = &[
     &RETRY_BUDGET,
     &TIMEOUT,
     &SETTLE,
+    &promote::HEROKU_URL,
+    &promote::HEROKU_REGISTRY,
+    &promote::RELEASE_DEADLINE,
+    &promote::BOOT_DEADLINE,
+    &promote::HEALTH_DEADLINE,
+    &promote::HEALTH_TIMEOUT,
+    &promote::HEALTH_MIN,
+    &promote::HEALTH_MAX,
+    &promote::HEALTH_STREAK,
+    &promote::MIGRATION_SILENCE,
 ];
 
 /// Everything resolved.
@@ -188,6 +200,8 @@ pub struct Config {
     pub timeout: Setting<Duration>,
     /// How long what was just written is looked for before it counts as missing.
     pub settle: Setting<Duration>,
+    /// What the pipeline's side needs.
+    pub promote: Promote,
 }
 
 /// The layers, from the first to the last that is asked.
@@ -235,6 +249,7 @@ impl Config {
             retry_budget: layers.one(&RETRY_BUDGET, None, duration)?,
             timeout: layers.one(&TIMEOUT, None, timeout)?,
             settle: layers.one(&SETTLE, None, duration)?,
+            promote: Promote::resolve(layers)?,
         })
     }
 
@@ -286,6 +301,16 @@ impl Config {
             row(RETRY_BUDGET.name, &self.retry_budget, time),
             row(TIMEOUT.name, &self.timeout, time),
             row(SETTLE.name, &self.settle, time),
+            row(promote::HEROKU_URL.name, &self.promote.heroku_url, Url::to_string),
+            row(promote::HEROKU_REGISTRY.name, &self.promote.heroku_registry, Url::to_string),
+            row(promote::RELEASE_DEADLINE.name, &self.promote.release_deadline, time),
+            row(promote::BOOT_DEADLINE.name, &self.promote.boot_deadline, time),
+            row(promote::HEALTH_DEADLINE.name, &self.promote.health_deadline, time),
+            row(promote::HEALTH_TIMEOUT.name, &self.promote.health_timeout, time),
+            row(promote::HEALTH_MIN.name, &self.promote.health_min, time),
+            row(promote::HEALTH_MAX.name, &self.promote.health_max, time),
+            row(promote::HEALTH_STREAK.name, &self.promote.health_streak, u32::to_string),
+            row(promote::MIGRATION_SILENCE.name, &self.promote.migration_silence, time),
         ]
     }
 }

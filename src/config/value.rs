@@ -33,11 +33,28 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// A small number of times.
+pub(super) fn count(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number @ 1..=100) => Ok(number),
+        _ => Err(format!("“{text}” is no number from 1 to 100")),
+    }
+}
+
 /// Reads the address of an instance: a host (with a port), or a URL with its path.
 pub fn instance_url(text: &str) -> Result<Url, String> {
+    address(text, "a GitLab instance")
+}
+
+/// Reads the address of a part of Heroku.
+pub(super) fn heroku_url(text: &str) -> Result<Url, String> {
+    address(text, "a part of Heroku")
+}
+
+fn address(text: &str, of_what: &str) -> Result<Url, String> {
     // Somebody may have put a password into it.
     let shown = if text.contains('@') { "what is set".to_owned() } else { format!("“{text}”") };
-    let bad = |why: &str| Err(format!("{shown} is no address of a GitLab instance: {why}"));
+    let bad = |why: &str| Err(format!("{shown} is no address of {of_what}: {why}"));
     let strange = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '\\' | '?' | '#' | '@' | '%');
     if text.contains(strange) {
         return bad("a host or an https URL is expected");
@@ -143,6 +160,9 @@ mod tests {
         assert!(!instance_url("https://ana:hunter2@gitlab.example").unwrap_err().contains("hunter2"));
         for zero in ["0", "0ms"] {
             assert!(timeout(zero).is_err());
+        }
+        for bad in ["0", "-1", "x", "101", ""] {
+            assert!(count(bad).is_err(), "{bad}");
         }
     }
 

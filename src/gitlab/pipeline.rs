@@ -208,6 +208,19 @@ impl Client {
         self.write(&self.in_project(Method::Post, &["jobs", &id.to_string(), "cancel"]))
     }
 
+    /// One file of a job's artifacts; `None` where the job left none, or they have expired.
+    pub fn artifact(&self, job: u64, path: &str) -> Result<Option<Vec<u8>>> {
+        let job = job.to_string();
+        let segments: Vec<&str> = ["jobs", &job, "artifacts"].into_iter().chain(path.split('/')).collect();
+        let request = self.in_project(Method::Get, &segments).accept("*/*");
+        match self.answer(&request) {
+            Ok(response) if response.says_html() => Err(self.malformed(&request, "an HTML page")),
+            Ok(response) => Ok(Some(response.body)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The log from `offset` on, its last `longest` bytes. A log that got shorter, as of an erased job,
     /// starts over.
     pub fn log(&self, id: u64, offset: u64, longest: usize) -> Result<Tail> {

@@ -242,6 +242,9 @@ impl Http {
             builder = builder.timeout(self.options.read);
         }
         builder = builder.header(ACCEPT, request.accept);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
         if let Some(value) = self.token.as_ref().and_then(Token::header) {
             builder = builder.header(AUTHORIZATION, value);
         }

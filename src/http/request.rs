@@ -3,6 +3,7 @@
 //! Owns how a path is spelled: from segments, each encoded on its own, so that no name can reach
 //! another route. A server's own URLs are never requested; there is no way to build such a request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -71,8 +72,9 @@ impl From<Method> for reqwest::Method {
 pub struct Request {
     pub(super) method: Method,
     pub(super) path: Result<String, String>,
-    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) query: Vec<(Cow<'static, str>, String)>,
     pub(super) accept: &'static str,
+    pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<(&'static str, Vec<u8>)>,
 }
 
@@ -92,12 +94,25 @@ impl Request {
                 path.push_str(&encode(segment));
             }
         }
-        Request { method, path, query: Vec::new(), accept: "application/json", body: None }
+        Request {
+            method,
+            path,
+            query: Vec::new(),
+            accept: "application/json",
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
-    /// Adds a query parameter; both sides are encoded.
-    pub fn query(mut self, name: &'static str, value: impl ToString) -> Request {
-        self.query.push((name, value.to_string()));
+    /// Adds a query parameter; its value is encoded.
+    pub fn query(mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> Request {
+        self.query.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Adds a header that is no secret.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Request {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -130,6 +145,11 @@ impl Request {
     pub fn accept(mut self, media_type: &'static str) -> Request {
         self.accept = media_type;
         self
+    }
+
+    /// Whether it only reads.
+    pub fn reads(&self) -> bool {
+        self.method.reads()
     }
 
     /// The request in a few words, for messages: `GET /projects/7/jobs`.

@@ -19,6 +19,12 @@ impl Credentials {
         self.authorization.as_deref()?.strip_prefix("Bearer ").map(str::trim)
     }
 
+    /// Whether they are Basic credentials of exactly this user and password.
+    pub(super) fn are(&self, user: &str, password: &str) -> bool {
+        let wanted = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+        self.authorization.as_deref() == Some(wanted.as_str())
+    }
+
     /// The password of Basic credentials; GitLab takes a token there beside any username.
     fn password(&self) -> Option<String> {
         let encoded = self.authorization.as_deref()?.strip_prefix("Basic ")?;

@@ -31,6 +31,7 @@ mod notes;
 mod pipelines;
 mod present;
 mod projects;
+pub mod registry;
 mod repository;
 mod respond;
 mod route;

@@ -1,6 +1,6 @@
 //! `git hotfix ci backport`: the body of `hotfix-backport`.
 
-use crate::ci::{self, Checkout, Job};
+use crate::ci::{self, Body, Checkout, Job};
 use crate::command::{Exit, backport, flow};
 use crate::config::env;
 use crate::context::Context;
@@ -36,7 +36,8 @@ pub struct Args {
 /// Runs it.
 pub(super) fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let production = &ctx.first()?.production.value;
-    let job = Job::around(&ctx.env, production, args.outside_pipeline.as_deref())?;
+    let body = Body { command: "git hotfix ci backport", elsewhere: "git hotfix backport <commit>" };
+    let job = Job::around(&ctx.env, production, args.outside_pipeline.as_deref(), body)?;
     if let Some(token) = ctx.env.get(env::CI_JOB_TOKEN) {
         ctx.ui.hide(token);
     }

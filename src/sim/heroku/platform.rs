@@ -127,6 +127,21 @@ impl App {
         self.current()?.images.values().next().map(String::as_str)
     }
 
+    /// Lets the release that hangs end.
+    pub fn finish(&mut self, ending: Ending) {
+        if let Some(release) = self.releases.iter_mut().find(|release| release.status == "pending") {
+            release.ending = ending;
+        }
+    }
+
+    /// What crashed starts again, and stays up.
+    pub fn restart(&mut self) {
+        self.crashes = false;
+        for dyno in self.dynos.iter_mut().filter(|dyno| dyno.state == "crashed") {
+            dyno.state = "starting";
+        }
+    }
+
     pub(super) fn has_release_phase(&self) -> bool {
         self.processes.contains_key("release")
     }
@@ -205,6 +220,13 @@ impl Platform {
             self.release(name, images(image), "Deployed");
         }
         self.lag = lag;
+    }
+
+    /// Releases an image in every process type of an app, as somebody else would.
+    pub fn deploy(&mut self, name: &str, image: &str) {
+        let processes = self.app(name).map(|app| app.processes.clone()).unwrap_or_default();
+        let images = processes.into_keys().map(|process| (process, image.to_owned())).collect();
+        self.release(name, images, "Deployed");
     }
 
     /// An app, to look at or to change.

@@ -1,0 +1,127 @@
+//! `ci migrate`: whether there is anything to do, the command in a one-off dyno to its exit status, and the
+//! release phase as the other way.
+
+use git_hotfix::sim::heroku::{Ending, Script};
+use git_hotfix::sim::{Fault, FaultPlan, What};
+
+use crate::ci_backport::{ends, land};
+use crate::ci_yard::Yard;
+
+const COMMAND: [&str; 7] = ["ci", "migrate", "--app", "api-gateway", "--", "rake", "db:migrate"];
+
+/// A yard whose job runs for a commit with a migration, production having run the one before.
+fn migrating() -> (Yard, String) {
+    let yard = Yard::new(0);
+    let before = yard.commit.clone();
+    let landed = land(&yard.gitlab, "hotfix/table", "apps/api/db/migrations/7_table.rb", "create table\n");
+    (at(yard, &landed), before)
+}
+
+/// The same yard with a job for another commit.
+fn at(yard: Yard, commit: &str) -> Yard {
+    yard.set("CI_COMMIT_SHA", commit)
+}
+
+fn script(yard: &Yard, lines: &[&str], exit: Option<u8>) {
+    let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+    yard.heroku.with_platform(|platform| {
+        platform.app("acme-api-gateway").unwrap().scripts.push_back(Script { lines, exit });
+    });
+}
+
+#[test]
+fn without_migrations_there_is_nothing_to_do() {
+    let yard = Yard::new(0);
+    let before = yard.commit.clone();
+    let landed = land(&yard.gitlab, "hotfix/text", "apps/portal/app/login.rb", "# fixed\n");
+    let yard = at(yard, &landed);
+    let log = ends(&yard.runner.runs(&["ci", "migrate", "--since", &before, "--", "rake"]), 0);
+    assert!(log.contains("no migrations since") && log.contains("nothing to do"), "{log}");
+    assert!(yard.heroku.requests().is_empty());
+}
+
+#[test]
+fn what_ran_before_is_asked_of_gitlab_or_said() {
+    let (yard, _) = migrating();
+    let log = ends(&yard.runner.runs(&COMMAND), 4);
+    assert!(
+        log.contains("what production ran before is not known") && log.contains("--since <commit>"),
+        "{log}"
+    );
+    let token = yard.gitlab.server.token("mia");
+    let yard = yard.set("GIT_HOTFIX_TOKEN", &token);
+    // Production runs the story's first commit, and this one is beyond it.
+    let log = ends(&yard.runner.runs(&COMMAND), 0);
+    assert!(log.contains("7_table.rb"), "{log}");
+    assert!(log.contains("api-gateway: the migration ended with 0"), "{log}");
+}
+
+#[test]
+fn the_command_runs_to_its_exit_status() {
+    let (yard, before) = migrating();
+    let args = |rest: &[&'static str]| [&["ci", "migrate", "--since", before.as_str()][..], rest].concat();
+    script(&yard, &["== CreateTable: migrating", "== done"], Some(0));
+    yard.heroku.with_platform(|platform| platform.app("acme-api-gateway").unwrap().conflicts = 2);
+    let log = ends(&yard.runner.runs(&args(&COMMAND[2..])), 0);
+    assert!(log.contains("api-gateway | == CreateTable: migrating"), "{log}");
+    assert!(!log.contains("heroku-command-exit-status"), "{log}");
+    assert_eq!(yard.writes("/dynos"), 3, "two were told to come again");
+
+    script(&yard, &["rake aborted!"], Some(3));
+    let log = ends(&yard.runner.runs(&args(&COMMAND[2..])), 7);
+    assert!(
+        log.contains("the migration ended with 3") && log.contains("api-gateway | rake aborted!"),
+        "{log}"
+    );
+
+    script(&yard, &["half of it"], None);
+    let log = ends(&yard.runner.runs(&args(&COMMAND[2..])), 7);
+    assert!(log.contains("how the migration in run.") && log.contains("is not known"), "{log}");
+    assert!(log.contains("is still there, up") || log.contains("is still there, starting"), "{log}");
+    let started = yard.writes("/dynos");
+    // It may still be at work: no second one beside it.
+    let log = ends(&yard.runner.runs(&args(&COMMAND[2..])), 5);
+    assert!(log.contains("this command runs already, as run."), "{log}");
+    assert_eq!(yard.writes("/dynos"), started);
+}
+
+#[test]
+fn a_lost_answer_starts_nothing_twice() {
+    let (yard, before) = migrating();
+    yard.heroku.inject(FaultPlan::next("POST", "/dynos", Fault::after(What::Reset)));
+    let args = [&["ci", "migrate", "--since", before.as_str()][..], &COMMAND[2..]].concat();
+    let log = ends(&yard.runner.runs(&args), 7);
+    assert!(log.contains("whether the migration was started is not known"), "{log}");
+    assert!(log.contains("runs it"), "{log}");
+    assert_eq!(yard.writes("/dynos"), 1);
+}
+
+#[test]
+fn one_of_several_apps_has_to_be_named() {
+    let (yard, before) = migrating();
+    let log = ends(&yard.runner.runs(&["ci", "migrate", "--since", &before, "--", "rake"]), 2);
+    assert!(log.contains("3 apps are configured"), "{log}");
+}
+
+#[test]
+fn the_release_phase_may_have_done_it() {
+    let (yard, before) = migrating();
+    let args = ["ci", "migrate", "--since", before.as_str()];
+    let log = ends(&yard.runner.runs(&args), 0);
+    assert!(log.contains("the release phase of v2 ran and ended well"), "{log}");
+    assert!(log.contains("is not checked"), "without a receipt that is said: {log}");
+    yard.heroku.with_platform(|platform| {
+        platform.app("acme-api-gateway").unwrap().endings.push_back(Ending::Fails);
+        platform.deploy("acme-api-gateway", &yard.images[2]);
+    });
+    let log = ends(&yard.runner.runs(&args), 7);
+    assert!(log.contains("the release phase of v3 did not end well (failed)"), "{log}");
+}
+
+#[test]
+fn it_refuses_another_pipeline() {
+    let (yard, _) = migrating();
+    let yard = yard.set("CI_COMMIT_BRANCH", "develop");
+    let log = ends(&yard.runner.runs(&COMMAND), 5);
+    assert!(log.contains("this pipeline runs for develop, not for main"), "{log}");
+}
