@@ -3,7 +3,8 @@
 use crate::error::{Kind, Problem, Result};
 
 use super::colleague::Draft;
-use super::repository::{Commit, Merged};
+use super::objects::Merged;
+use super::repository::Commit;
 use super::world::{Job, World};
 
 impl World {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::backport::picked_message;
 use super::call::{Call, found, paged};
-use super::repository::Merged;
+use super::objects::Merged;
 use super::respond::{Answer, Reply};
 use super::world::{MergeRequest, PROJECT_ID, World};
 
@@ -195,12 +195,6 @@ impl World {
 
     fn diffs_of(&self, wanted: &MergeRequest) -> Vec<Value> {
         wanted.base.as_ref().map(|(base, _)| self.diffs(base, &wanted.sha)).unwrap_or_default()
-    }
-
-    /// `changes_count`, a text in the API.
-    pub(super) fn count_changes(&self, base: &str, head: &str) -> String {
-        let names = self.repository.line(&["diff-tree", "-r", "--name-only", base, head]).unwrap_or_default();
-        names.lines().count().to_string()
     }
 
     fn diffs(&self, base: &str, head: &str) -> Vec<Value> {

@@ -97,15 +97,6 @@ fn api_call(world: &World, wire: &Wire, below: &str) -> Result<Call, Answer> {
 }
 
 fn git_call(wire: Wire, path: &str) -> GitCall {
-    let Wire { method, query, content_type, content_encoding, protocol, credentials, body, .. } = wire;
-    GitCall {
-        method,
-        path: path.to_owned(),
-        query,
-        content_type,
-        content_encoding,
-        protocol,
-        credentials,
-        body,
-    }
+    let Wire { method, query, content_encoding, protocol, credentials, body, .. } = wire;
+    GitCall { method, path: path.to_owned(), query, content_encoding, protocol, credentials, body }
 }

@@ -1,4 +1,7 @@
-//! Git over smart HTTP: `git http-backend` as a CGI child, with GitLab's rights in front of it.
+//! Git over smart HTTP: `git upload-pack` and `git receive-pack`, with GitLab's rights in front of them.
+
+use std::borrow::Cow;
+use std::io::Read;
 
 use super::auth::Credentials;
 use super::respond::{Answer, Reply};
@@ -31,7 +34,6 @@ pub(super) struct GitCall {
     /// As in `/info/refs`.
     pub(super) path: String,
     pub(super) query: String,
-    pub(super) content_type: String,
     pub(super) content_encoding: String,
     pub(super) protocol: String,
     pub(super) credentials: Credentials,
@@ -41,6 +43,16 @@ pub(super) struct GitCall {
 impl GitCall {
     fn pushes(&self) -> bool {
         self.path == "/git-receive-pack" || self.query.contains("service=git-receive-pack")
+    }
+
+    /// The body as it was before the client packed it.
+    fn body(&self) -> Result<Cow<'_, [u8]>, Answer> {
+        if !self.content_encoding.contains("gzip") {
+            return Ok(Cow::Borrowed(&self.body));
+        }
+        let mut plain = Vec::new();
+        let read = flate2::read::GzDecoder::new(self.body.as_slice()).read_to_end(&mut plain);
+        read.map(|_| Cow::Owned(plain)).map_err(|error| Answer::text(400, format!("{error}\n")))
     }
 
     /// Whether it may change refs.
@@ -86,44 +98,30 @@ pub(super) fn grant(world: &World, call: &GitCall) -> Result<Granted, Answer> {
     Ok(Granted { user: user.id, environment })
 }
 
-/// Runs the backend and translates its CGI answer.
+/// Lets git answer. Only the smart protocol is spoken, as by GitLab.
 pub(super) fn run(repository: &super::repository::Repository, call: &GitCall, granted: &Granted) -> Reply {
-    let mut command = repository.command(&["http-backend"]);
-    command
-        .env_remove("GIT_DIR")
-        .env("GIT_PROJECT_ROOT", repository.git_dir())
-        .env("GIT_HTTP_EXPORT_ALL", "1")
-        .env("REQUEST_METHOD", &call.method)
-        .env("PATH_INFO", &call.path)
-        .env("QUERY_STRING", &call.query)
-        .env("CONTENT_TYPE", &call.content_type)
-        .env("CONTENT_LENGTH", call.body.len().to_string())
-        .env("HTTP_CONTENT_ENCODING", &call.content_encoding)
-        .env("HTTP_GIT_PROTOCOL", &call.protocol)
-        .env("REMOTE_ADDR", "127.0.0.1")
-        .envs(granted.environment.iter().map(|(name, value)| (*name, value.as_str())));
-    let output = repository.outcome(&mut command, &call.body)?;
-    let broken = || {
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        Answer::text(500, format!("git http-backend failed: {said}\n"))
+    let (service, advertise) = match (call.method.as_str(), call.path.as_str()) {
+        ("GET", "/info/refs") => match call.query.strip_prefix("service=git-") {
+            Some(service @ ("upload-pack" | "receive-pack")) => (service, true),
+            _ => return Err(Answer::text(403, "Please upgrade your git client.\n")),
+        },
+        ("POST", "/git-upload-pack") => ("upload-pack", false),
+        ("POST", "/git-receive-pack") => ("receive-pack", false),
+        _ => return Err(Answer::text(404, "Not found\n")),
     };
-    let end = output.stdout.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or_else(broken)?;
-    let (head, body) = (&output.stdout[..end], &output.stdout[end + 4..]);
-    let mut answer = Answer { status: 200, headers: Vec::new(), body: body.to_vec() };
-    for line in String::from_utf8_lossy(head).lines() {
-        let Some((name, value)) = line.split_once(':') else { continue };
-        let value = value.trim();
-        match name.to_ascii_lowercase().as_str() {
-            "status" => {
-                let code = value.split(' ').next().and_then(|code| code.parse().ok());
-                answer.status = code.ok_or_else(broken)?;
-            }
-            "content-type" => answer = answer.with("content-type", value),
-            "cache-control" => answer = answer.with("cache-control", value),
-            _ => {}
-        }
+    let mut environment = vec![("GIT_PROTOCOL", call.protocol.as_str())];
+    environment.extend(granted.environment.iter().map(|(name, value)| (*name, value.as_str())));
+    let said = repository.serve(service, advertise, &environment, &call.body()?)?;
+    let mut body = Vec::new();
+    if advertise && !call.protocol.contains("version=2") {
+        let first = format!("# service=git-{service}\n");
+        body.extend(format!("{:04x}{first}0000", first.len() + 4).into_bytes());
     }
-    Ok(answer)
+    body.extend(said);
+    let kind = if advertise { "advertisement" } else { "result" };
+    Ok(Answer { status: 200, headers: Vec::new(), body }
+        .with("content-type", format!("application/x-git-{service}-{kind}"))
+        .with("cache-control", "no-cache"))
 }
 
 impl World {

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
 use super::fault::FaultPlan;
+use super::record::Record;
 use super::serve::{self, Exchange, Served, Shared};
 use crate::error::{Kind, Problem, Result};
 
@@ -77,6 +78,11 @@ impl<W: Served> Hosted<W> {
     /// Every exchange so far, in order, without secrets.
     pub(super) fn requests(&self) -> Vec<Exchange> {
         self.shared.trace()
+    }
+
+    /// Records every exchange from now on.
+    pub(super) fn record(&self, record: Record) {
+        self.shared.record(record);
     }
 
     /// Makes something go wrong.

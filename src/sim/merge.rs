@@ -4,7 +4,8 @@
 
 use crate::error::{Kind, Problem, Result};
 
-use super::repository::{Merged, Signature};
+use super::objects::Merged;
+use super::repository::Signature;
 use super::setup::{MergeMethod, Squash};
 use super::world::{AutoMerge, Check, MergeRequest, State, World};
 

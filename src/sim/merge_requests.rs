@@ -359,8 +359,11 @@ impl World {
         let mut json = self.merge_request_basic(found);
         let pipeline = found.head_pipeline.and_then(|id| self.pipeline(id));
         json["subscribed"] = true.into();
-        json["changes_count"] =
-            found.base.as_ref().map(|base| self.count_changes(&base.0, &found.sha)).into();
+        json["changes_count"] = found
+            .base
+            .as_ref()
+            .map(|base| self.repository.count_changes(&base.0, &found.sha).to_string())
+            .into();
         json["latest_build_started_at"] = Value::Null;
         json["latest_build_finished_at"] = Value::Null;
         json["first_deployed_to_production_at"] = Value::Null;

@@ -28,10 +28,12 @@ mod lifecycle;
 mod merge;
 mod merge_requests;
 mod notes;
+mod objects;
 mod pipelines;
 mod present;
 mod projects;
 pub mod registry;
+mod record;
 mod repository;
 mod respond;
 mod route;
@@ -41,6 +43,8 @@ mod setup;
 mod story;
 mod users;
 mod world;
+
+use std::path::Path;
 
 use crate::error::Result;
 
@@ -90,6 +94,12 @@ impl Server {
     /// Every exchange so far, in order, without secrets.
     pub fn requests(&self) -> Vec<Exchange> {
         self.hosted.requests()
+    }
+
+    /// Writes every exchange with the API from now on to this file, one JSON object a line.
+    pub fn record(&self, path: &Path) -> Result<()> {
+        self.hosted.record(record::Record::create(path)?);
+        Ok(())
     }
 
     /// Makes something go wrong.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Kind, Problem, Result};
 
@@ -45,7 +45,8 @@ const SCRUBBED: &[&str] = &[
 /// What `git log` prints per commit; a unit separator cannot occur in a name or a date.
 const FORMAT: &str = "%H%x1f%P%x1f%an%x1f%ae%x1f%aI%x1f%cn%x1f%ce%x1f%cI%x1f%B";
 
-const CONFIG: &str = "[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\
+/// A rehearsal's repository outlives no crash of the machine, so nothing waits for the disk.
+const CONFIG: &str = "[core]\n\tfsync = none\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\
     [receive]\n\tautogc = false\n[gc]\n\tauto = 0\n";
 
 /// Who made a commit.
@@ -73,21 +74,16 @@ impl Commit {
     }
 }
 
-/// How merging two trees went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Merged {
-    /// The merged tree.
-    Clean(String),
-    /// The paths in conflict.
-    Conflicts(Vec<String>),
-}
-
 /// One bare repository on disk. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Repository {
     git_dir: PathBuf,
-    home: PathBuf,
+    pub(super) home: PathBuf,
     commits: Arc<Mutex<HashMap<String, Arc<Commit>>>>,
+    /// What git said of objects, which never change, by the question. `None` is its "no".
+    answers: Arc<Mutex<HashMap<String, Option<String>>>>,
+    /// What `git upload-pack` offers to clients of protocol version 2: the same until the configuration changes.
+    offer: Arc<Mutex<Option<Vec<u8>>>>,
 }
 
 impl Repository {
@@ -108,16 +104,25 @@ impl Repository {
         std::fs::create_dir_all(&git_dir).map_err(broken)?;
         std::fs::create_dir_all(&home).map_err(broken)?;
         std::fs::write(home.join("gitconfig"), "").map_err(broken)?;
-        let repository = Repository { git_dir, home, commits: Arc::default() };
+        let repository = Repository {
+            git_dir,
+            home,
+            commits: Arc::default(),
+            answers: Arc::default(),
+            offer: Arc::default(),
+        };
         let target = repository.git_dir.clone();
         match source {
             None => {
                 let branch = format!("--initial-branch={default_branch}");
-                repository
-                    .output(repository.bare(&["init", "--quiet", "--bare", &branch]).arg(&target), b"")?;
+                repository.output(
+                    repository.bare(&["init", "--quiet", "--bare", "--template=", &branch]).arg(&target),
+                    b"",
+                )?;
             }
             Some(source) => {
-                let mut clone = repository.bare(&["clone", "--quiet", "--bare", "--no-hardlinks"]);
+                let mut clone =
+                    repository.bare(&["clone", "--quiet", "--bare", "--template=", "--no-hardlinks"]);
                 repository.output(clone.arg(source).arg(&target), b"")?;
                 repository.line(&["symbolic-ref", "HEAD", &format!("refs/heads/{default_branch}")])?;
             }
@@ -141,11 +146,6 @@ impl Repository {
             std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755))?;
         }
         Ok(())
-    }
-
-    /// The directory above all repositories, for `GIT_PROJECT_ROOT`.
-    pub(super) fn git_dir(&self) -> &Path {
-        &self.git_dir
     }
 
     #[expect(clippy::disallowed_methods, reason = "the simulator's one git runner, scrubbed as git::run is")]
@@ -199,7 +199,7 @@ impl Repository {
         })
     }
 
-    fn output(&self, command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn output(&self, command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
         let output = self.outcome(command, input)?;
         if output.status.success() {
             return Ok(output.stdout);
@@ -216,9 +216,51 @@ impl Repository {
         Ok(String::from_utf8_lossy(&out).trim_end().to_owned())
     }
 
-    /// Whether a child exits with 0.
-    fn holds(&self, args: &[&str]) -> bool {
-        self.outcome(&mut self.command(args), b"").is_ok_and(|output| output.status.success())
+    /// As [`Repository::line`], for questions about whole ids only; asked once. `None` where git says no.
+    fn asked(&self, args: &[&str]) -> Option<String> {
+        let question = args.join(" ");
+        if let Some(known) = lock(&self.answers).get(&question) {
+            return known.clone();
+        }
+        let output = self.outcome(&mut self.command(args), b"").ok()?;
+        let answer =
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
+        // Any other exit is a failure, which may be over the next time.
+        if matches!(output.status.code(), Some(0 | 1)) {
+            lock(&self.answers).insert(question, answer.clone());
+        }
+        answer
+    }
+
+    /// Serves one request of the smart protocol: what `git upload-pack` or `git receive-pack` says.
+    pub(super) fn serve(
+        &self,
+        service: &str,
+        advertise: bool,
+        environment: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<u8>> {
+        let cached =
+            advertise && service == "upload-pack" && environment.contains(&("GIT_PROTOCOL", "version=2"));
+        if let Some(offer) = lock(&self.offer).clone().filter(|_| cached) {
+            return Ok(offer);
+        }
+        let mut command = self.command(&[service, "--stateless-rpc"]);
+        if advertise {
+            command.arg("--advertise-refs");
+        }
+        command.arg(".").current_dir(&self.git_dir).env_remove("GIT_DIR").envs(environment.iter().copied());
+        let said = self.outcome(&mut command, body)?;
+        if cached && said.status.success() {
+            *lock(&self.offer) = Some(said.stdout.clone());
+        }
+        // A service that fails has told the client why in its own protocol.
+        Ok(said.stdout)
+    }
+
+    /// How many paths differ between two commits.
+    pub(super) fn count_changes(&self, base: &str, head: &str) -> usize {
+        self.asked(&["diff-tree", "-r", "--name-only", base, head]).map_or(0, |names| names.lines().count())
     }
 
     /// Every branch with its commit.
@@ -232,6 +274,9 @@ impl Repository {
 
     /// The full id of a commit that `spec` names.
     pub(super) fn resolve(&self, spec: &str) -> Option<String> {
+        if lock(&self.commits).contains_key(spec) {
+            return Some(spec.to_owned());
+        }
         let spec = format!("{spec}^{{commit}}");
         self.line(&["rev-parse", "--verify", "--quiet", "--end-of-options", &spec]).ok()
     }
@@ -247,15 +292,19 @@ impl Repository {
     }
 
     pub(super) fn is_ancestor(&self, old: &str, new: &str) -> bool {
-        self.holds(&["merge-base", "--is-ancestor", old, new])
+        self.asked(&["merge-base", "--is-ancestor", old, new]).is_some()
     }
 
     pub(super) fn merge_base(&self, one: &str, other: &str) -> Option<String> {
-        self.line(&["merge-base", one, other]).ok()
+        self.asked(&["merge-base", one, other])
     }
 
     pub(super) fn tree(&self, commit: &str) -> Result<String> {
-        self.line(&["rev-parse", "--verify", &format!("{commit}^{{tree}}")])
+        let args = ["rev-parse", "--verify", &format!("{commit}^{{tree}}")];
+        match self.asked(&args) {
+            Some(tree) => Ok(tree),
+            None => self.line(&args),
+        }
     }
 
     /// The commits of a range, newest first, at most `limit`.
@@ -277,7 +326,7 @@ impl Repository {
             .filter_map(|record| parse_commit(&String::from_utf8_lossy(record)))
             .map(Arc::new)
             .collect::<Vec<_>>();
-        let mut known = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.commits);
         for commit in &commits {
             known.insert(commit.id.clone(), Arc::clone(commit));
         }
@@ -286,35 +335,10 @@ impl Repository {
 
     /// One commit by its full id.
     pub(super) fn commit(&self, id: &str) -> Option<Arc<Commit>> {
-        if let Some(known) = self.commits.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+        if let Some(known) = lock(&self.commits).get(id) {
             return Some(Arc::clone(known));
         }
         self.log(&[], id, &[], 1).ok()?.pop()
-    }
-
-    /// Writes a commit object.
-    pub(super) fn commit_tree(
-        &self,
-        tree: &str,
-        parents: &[&str],
-        message: &str,
-        author: &Signature,
-        committer: &Signature,
-    ) -> Result<String> {
-        let mut args = vec!["commit-tree", tree];
-        for parent in parents {
-            args.extend(["-p", parent]);
-        }
-        let mut command = self.command(&args);
-        command
-            .env("GIT_AUTHOR_NAME", &author.name)
-            .env("GIT_AUTHOR_EMAIL", &author.email)
-            .env("GIT_AUTHOR_DATE", &author.date)
-            .env("GIT_COMMITTER_NAME", &committer.name)
-            .env("GIT_COMMITTER_EMAIL", &committer.email)
-            .env("GIT_COMMITTER_DATE", &committer.date);
-        let id = self.output(&mut command, message.as_bytes())?;
-        Ok(String::from_utf8_lossy(&id).trim_end().to_owned())
     }
 
     /// Reads a stream of commits, in the language of `git fast-import`.
@@ -322,65 +346,14 @@ impl Repository {
         self.output(&mut self.command(&["fast-import", "--quiet"]), stream).map(drop)
     }
 
-    /// Merges two commits as `git merge` would.
-    pub(super) fn merge_trees(&self, ours: &str, theirs: &str) -> Result<Merged> {
-        let args = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", ours, theirs];
-        let output = self.outcome(&mut self.command(&args), b"")?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let mut fields = text.split('\0').filter(|field| !field.is_empty());
-        let tree = fields.next().unwrap_or_default().to_owned();
-        match output.status.code() {
-            Some(0) => Ok(Merged::Clean(tree)),
-            Some(1) => Ok(Merged::Conflicts(fields.map(str::to_owned).collect())),
-            _ => Err(Problem::new(Kind::Failed, "git merge-tree failed in the embedded GitLab")
-                .because(String::from_utf8_lossy(&output.stderr).trim())
-                .hint("it needs git 2.38 or newer: git --version")),
-        }
-    }
-
-    /// Applies what `from..to` changed onto `onto`. Throw-away commits make `from` the merge base,
-    /// which works in every git that has `merge-tree --write-tree`.
-    pub(super) fn apply(&self, from: &str, to: &str, onto: &str) -> Result<Merged> {
-        let nobody = Signature { name: "sim".into(), email: "sim@localhost".into(), date: "@0 +0000".into() };
-        let ours = self.commit_tree(&self.tree(onto)?, &[from], "ours", &nobody, &nobody)?;
-        let theirs = self.commit_tree(&self.tree(to)?, &[from], "theirs", &nobody, &nobody)?;
-        self.merge_trees(&ours, &theirs)
-    }
-
-    /// The tree of `base` with these files written (or removed, where the content is `None`).
-    pub(super) fn tree_with(&self, base: Option<&str>, files: &[(String, Option<String>)]) -> Result<String> {
-        let index = tempfile::Builder::new().prefix("index-").tempdir_in(&self.home).map_err(|error| {
-            Problem::new(Kind::Failed, "could not write to the embedded GitLab's directory").because(error)
-        })?;
-        let with_index = |args: &[&str]| {
-            let mut command = self.command(args);
-            command.env("GIT_INDEX_FILE", index.path().join("index"));
-            command
-        };
-        if let Some(base) = base {
-            self.output(&mut with_index(&["read-tree", base]), b"")?;
-        }
-        let mut lines = String::new();
-        for (path, content) in files {
-            let line = match content {
-                Some(content) => {
-                    let mut hash = self.command(&["hash-object", "-w", "--stdin"]);
-                    let id = self.output(&mut hash, content.as_bytes())?;
-                    format!("100644 {}\t{path}\n", String::from_utf8_lossy(&id).trim_end())
-                }
-                None => format!("0 {}\t{path}\n", "0".repeat(40)),
-            };
-            lines.push_str(&line);
-        }
-        self.output(&mut with_index(&["update-index", "--index-info"]), lines.as_bytes())?;
-        let tree = self.output(&mut with_index(&["write-tree"]), b"")?;
-        Ok(String::from_utf8_lossy(&tree).trim_end().to_owned())
-    }
-
     /// A file's bytes at a commit.
     pub(super) fn file(&self, commit: &str, path: &str) -> Option<Vec<u8>> {
         self.output(&mut self.command(&["cat-file", "blob", &format!("{commit}:{path}")]), b"").ok()
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn parse_commit(record: &str) -> Option<Commit> {

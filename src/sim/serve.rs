@@ -6,13 +6,15 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RANGE, USER_AGENT,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -21,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::auth::Credentials;
 use super::fault::{Fault, Plans, What};
+use super::record::{Asked, Record};
 use super::respond::Answer;
 
 /// A world that answers requests.
@@ -61,6 +64,7 @@ pub(super) struct Shared<W> {
     before: Mutex<Option<W>>,
     plans: Mutex<Plans>,
     trace: Mutex<Vec<Exchange>>,
+    record: OnceLock<Record>,
 }
 
 impl<W> Shared<W> {
@@ -70,6 +74,7 @@ impl<W> Shared<W> {
             before: Mutex::default(),
             plans: Mutex::default(),
             trace: Mutex::default(),
+            record: OnceLock::new(),
         }
     }
 
@@ -79,6 +84,11 @@ impl<W> Shared<W> {
 
     pub(super) fn plans(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records every exchange from now on; the first record stays.
+    pub(super) fn record(&self, record: Record) {
+        let _ = self.record.set(record);
     }
 
     pub(super) fn trace(&self) -> Vec<Exchange> {
@@ -174,6 +184,15 @@ async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>)
         body: body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec(),
     };
     let (index, fault) = shared.arrived(&wire);
+    // Only the API is recorded: what git says is not text.
+    let asked = shared.record.get().filter(|_| wire.path.contains("/api/v4/")).map(|_| Asked {
+        client: header(USER_AGENT).unwrap_or_default(),
+        method: wire.method.clone(),
+        path: wire.path.clone(),
+        query: wire.query.clone(),
+        content_type: wire.content_type.clone(),
+        body: wire.body.clone(),
+    });
     let what = fault.as_ref().map(|fault| fault.what.clone());
     if let Some(What::Slow(time)) = &what {
         tokio::time::sleep(*time).await;
@@ -187,7 +206,12 @@ async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>)
         }
     };
     let (real, user) = served.map_or((None, None), |(answer, user)| (Some(answer), user));
-    let answer = what.as_ref().and_then(W::in_place_of_answer).or(real);
+    let invented = what.as_ref().and_then(W::in_place_of_answer);
+    let strange = invented.is_some();
+    let answer = invented.or(real);
+    if let (Some(record), Some(asked), Some(answer)) = (shared.record.get(), &asked, &answer) {
+        record.note(asked, answer, strange);
+    }
     match (what, answer) {
         (Some(What::Reset), _) => {
             shared.answered(index, 0, user);

@@ -30,6 +30,7 @@ pub(crate) fn program(program: &Path, dir: &Path, env: &[(&str, &str)], args: &[
         .env("XDG_CONFIG_HOME", home.join("no-config"))
         .env("GIT_CONFIG_GLOBAL", home.join("no-gitconfig"))
         .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TEMPLATE_DIR", "")
         .env("GIT_CEILING_DIRECTORIES", home)
         .env("LC_ALL", "C.UTF-8")
         .env("COLUMNS", "100")
@@ -54,7 +55,7 @@ pub(crate) struct Clone {
 
 impl Clone {
     pub(crate) fn new(files: &[(&str, &str)]) -> Clone {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::room::tempdir();
         let top = dir.path().join("clone");
         let clone = Clone { top, _dir: dir };
         std::fs::create_dir(&clone.top).unwrap();

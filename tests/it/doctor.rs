@@ -8,7 +8,7 @@ use crate::sim_lab::Lab;
 
 #[test]
 fn without_a_repository_it_says_what_git_says() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::room::tempdir();
     let empty = dir.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     for args in [&["doctor"][..], &["doctor", "--config"], &["init", "--yes"], &["ask"]] {

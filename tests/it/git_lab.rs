@@ -45,7 +45,7 @@ impl Lab {
 
     /// As `new`, with options for `git init`.
     pub(crate) fn with(program: &Path, options: &[&str]) -> Lab {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::room::tempdir();
         let top = dir.path().join("repo");
         std::fs::create_dir(&top).unwrap();
         let lab = Lab { dir, program: program.to_owned(), top };
@@ -84,6 +84,7 @@ impl Lab {
             ("XDG_CONFIG_HOME", self.dir.path().to_owned()),
             ("GIT_CONFIG_GLOBAL", self.dir.path().join("gitconfig")),
             ("GIT_CONFIG_NOSYSTEM", "1".into()),
+            ("GIT_TEMPLATE_DIR", PathBuf::new()),
             ("GIT_AUTHOR_NAME", "Ana".into()),
             ("GIT_AUTHOR_EMAIL", "ana@example.com".into()),
             ("GIT_AUTHOR_DATE", "@1700000000 +0100".into()),

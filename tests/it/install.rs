@@ -20,7 +20,7 @@ struct Place {
 
 impl Place {
     fn new() -> Place {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::room::tempdir();
         let release = dir.path().join("release");
         std::fs::create_dir_all(dir.path().join("home")).unwrap();
         std::fs::create_dir(&release).unwrap();

@@ -35,6 +35,7 @@ mod ladder;
 mod ladder_tables;
 mod manifest;
 mod processes;
+mod room;
 mod sim_faults;
 mod sim_heroku;
 mod sim_journey;

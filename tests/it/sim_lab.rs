@@ -31,9 +31,11 @@ impl Lab {
     }
 
     pub(crate) fn new(setup: Setup) -> Lab {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::room::tempdir();
         let world = World::new(&dir.path().join("sim"), setup).unwrap();
-        Lab { server: Server::start(world).unwrap(), client: client(), dir }
+        let server = Server::start(world).unwrap();
+        crate::room::record(&server);
+        Lab { server, client: client(), dir }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -197,6 +199,7 @@ pub(crate) fn git(dir: &Path, args: &[&str]) -> Output {
         .env("HOME", dir)
         .env("GIT_CONFIG_GLOBAL", dir.join("no-gitconfig"))
         .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TEMPLATE_DIR", "")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C")
         .env("GIT_AUTHOR_NAME", "Dev Anders")

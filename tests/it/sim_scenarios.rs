@@ -13,7 +13,7 @@ struct Rehearsal {
 impl Rehearsal {
     fn of(name: &str) -> Rehearsal {
         let scenario = Scenario::named(name).unwrap();
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::room::tempdir();
         let files: Vec<_> = scenario
             .fix()
             .iter()
@@ -26,7 +26,9 @@ impl Rehearsal {
         let title = scenario.message.lines().next().unwrap();
         let body = json!({"source_branch": branch, "target_branch": "main", "title": title});
         assert_eq!(world.api_as("dev", "POST", "merge_requests", body).status, 201);
-        Rehearsal { server: Server::start(world).unwrap(), client: crate::sim_lab::client(), _dir: dir }
+        let server = Server::start(world).unwrap();
+        crate::room::record(&server);
+        Rehearsal { server, client: crate::sim_lab::client(), _dir: dir }
     }
 
     fn get(&self, path: &str) -> Value {

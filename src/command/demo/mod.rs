@@ -30,6 +30,9 @@ pub struct Args {
     /// With --serve: one line of JSON, version 1
     #[arg(long, requires = "serve")]
     pub json: bool,
+    /// Record every exchange with the embedded GitLab's API in this file, one JSON object a line
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub record: Option<std::path::PathBuf>,
     /// List the stories, with the exit code each ends with
     #[arg(long, conflicts_with = "scenario")]
     pub list: bool,
@@ -64,6 +67,9 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let git = ctx.git()?;
     let dir = sandbox::new_dir()?;
     let server = Server::start(World::new(&dir.join("gitlab"), scenario.setup.clone())?)?;
+    if let Some(file) = &args.record {
+        server.record(file)?;
+    }
     let sandbox = Sandbox::set_up(git, dir, &server)?;
     if args.serve {
         if args.scenario.is_some() {
