@@ -208,7 +208,7 @@ pub struct NewMergeRequest {
     /// Markdown.
     pub description: String,
     /// Labels that do not exist are made by GitLab.
-    #[serde(serialize_with = "comma_separated", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// Whose work it is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -234,10 +234,10 @@ pub struct MergeRequestChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Labels to add; others stay.
-    #[serde(serialize_with = "comma_separated", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub add_labels: Vec<String>,
     /// Labels to take off.
-    #[serde(serialize_with = "comma_separated", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remove_labels: Vec<String>,
     /// All assignees, in place of those before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,10 +258,6 @@ pub enum StateEvent {
     Close,
     /// Open it again.
     Reopen,
-}
-
-fn comma_separated<S: serde::Serializer>(labels: &[String], to: S) -> std::result::Result<S::Ok, S::Error> {
-    to.serialize_str(&labels.join(","))
 }
 
 impl Client {

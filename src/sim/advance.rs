@@ -13,7 +13,8 @@ pub(super) enum Effect {
     /// The check against the target branch ends.
     Checked(u64),
     /// Merge requests hear of a push to this branch, which was at `old` before.
-    Refresh { branch: String, old: Option<String>, user: u64 },
+    /// `silent` starts no pipelines.
+    Refresh { branch: String, old: Option<String>, user: u64, silent: bool },
     /// The merge request's pipeline appears.
     MergeRequestPipeline { iid: u64, user: u64 },
     /// The merge request takes up a pipeline that somebody started for it.
@@ -70,7 +71,9 @@ impl World {
                 }
             }
             Effect::Checked(iid) => self.check_merge(iid),
-            Effect::Refresh { branch, old, user } => self.refresh(&branch, old.as_deref(), user),
+            Effect::Refresh { branch, old, user, silent } => {
+                self.refresh(&branch, old.as_deref(), user, silent);
+            }
             Effect::MergeRequestPipeline { iid, user } => self.merge_request_pipeline(iid, user),
             Effect::HeadPipeline { iid, pipeline } => {
                 if let Some(found) = self.merge_request_mut(iid) {
@@ -95,13 +98,13 @@ impl World {
         }
     }
 
-    /// What a push, or a merge, to a branch sets off.
-    pub(super) fn branch_moved(&mut self, branch: &str, old: Option<String>, user: u64) {
+    /// What a push, or a merge, to a branch sets off; no pipelines where it is `silent`.
+    pub(super) fn branch_moved(&mut self, branch: &str, old: Option<String>, user: u64, silent: bool) {
         let lag = self.setup.lag;
-        let effect = Effect::Refresh { branch: branch.to_owned(), old: old.clone(), user };
+        let effect = Effect::Refresh { branch: branch.to_owned(), old: old.clone(), user, silent };
         self.after(lag.refresh, effect);
         let watched = branch == self.setup.production || branch == self.setup.integration;
-        if let Some(sha) = self.branch(branch).filter(|_| watched) {
+        if let Some(sha) = self.branch(branch).filter(|_| watched && !silent) {
             let message =
                 self.repository.commit(&sha).map(|commit| commit.message.clone()).unwrap_or_default();
             if !message.contains("[ci skip]") && !message.contains("[skip ci]") {
@@ -110,7 +113,7 @@ impl World {
         }
     }
 
-    fn refresh(&mut self, branch: &str, old: Option<&str>, user: u64) {
+    fn refresh(&mut self, branch: &str, old: Option<&str>, user: u64, silent: bool) {
         let tip = self.branch(branch);
         let open: Vec<MergeRequest> =
             self.merge_requests.iter().filter(|found| found.state == State::Opened).cloned().collect();
@@ -128,7 +131,9 @@ impl World {
                     }
                     self.unchecked(iid);
                     self.take_diff(iid);
-                    self.after(lag, Effect::MergeRequestPipeline { iid, user });
+                    if !silent {
+                        self.after(lag, Effect::MergeRequestPipeline { iid, user });
+                    }
                 }
                 Some(tip) if merge_request.target == branch => match old {
                     Some(old) if self.came_in(&merge_request, old, tip) => {

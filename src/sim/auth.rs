@@ -12,6 +12,7 @@ use super::world::{Token, User, World};
 pub(super) struct Credentials {
     pub(super) authorization: Option<String>,
     pub(super) private_token: Option<String>,
+    pub(super) job_token: Option<String>,
 }
 
 impl Credentials {
@@ -37,10 +38,18 @@ impl World {
     /// The token of an API request; `None` where none is shown. Tokens that GitLab does not take
     /// (unknown, expired, revoked) are 401, each in its own words.
     pub(super) fn api_token(&self, credentials: &Credentials) -> Result<Option<&Token>, Answer> {
+        if let Some(secret) = &credentials.job_token {
+            let own = self.tokens.iter().find(|token| token.job.is_some() && token.secret == *secret);
+            return own
+                .filter(|token| self.is_of_running_job(token))
+                .map(Some)
+                .ok_or_else(Answer::unauthorized);
+        }
         let Some(secret) = credentials.private_token.as_deref().or_else(|| credentials.bearer()) else {
             return Ok(None);
         };
-        let Some(token) = self.tokens.iter().find(|token| token.secret == secret) else {
+        let Some(token) = self.tokens.iter().find(|token| token.secret == secret && token.job.is_none())
+        else {
             return Err(Answer::unauthorized());
         };
         let invalid = |why: &str| {
@@ -80,6 +89,7 @@ impl World {
             .iter()
             .find(|token| token.secret == secret)
             .filter(|token| !token.revoked && !self.is_expired(token))
+            .filter(|token| token.job.is_none() || self.is_of_running_job(token))
     }
 
     /// The asking user as a member with at least this level: 401 without a token, 403 below it.

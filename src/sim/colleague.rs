@@ -2,6 +2,8 @@
 //!
 //! Whatever the API offers goes through the API's own handlers; only commits are made directly.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::advance::Effect;
@@ -23,6 +25,7 @@ pub(super) struct Draft {
     pub(super) reviewers: Vec<u64>,
     pub(super) squash: bool,
     pub(super) remove_source: bool,
+    pub(super) merge_after: Option<jiff::Timestamp>,
 }
 
 impl World {
@@ -175,6 +178,8 @@ impl World {
             updated_at: now,
             approvals: Vec::new(),
             open_thread: false,
+            merge_after: draft.merge_after,
+            held: BTreeSet::new(),
             notes: Vec::new(),
         });
         self.after(lag.prepare, Effect::Prepared(iid));
@@ -191,6 +196,17 @@ impl World {
     pub fn set_open_thread(&mut self, iid: u64, open: bool) {
         if let Some(found) = self.merge_request_mut(iid) {
             found.open_thread = open;
+        }
+    }
+
+    /// Holds a merge request back (or lets it go) by something that has no other door here, named as
+    /// `detailed_merge_status` names it: a review that asks for changes, a status check, a locked path and so on.
+    pub fn hold(&mut self, iid: u64, reason: &'static str, on: bool) {
+        if let Some(found) = self.merge_request_mut(iid) {
+            match on {
+                true => found.held.insert(reason),
+                false => found.held.remove(reason),
+            };
         }
     }
 

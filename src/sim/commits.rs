@@ -44,6 +44,49 @@ pub(super) fn one(world: &World, _call: &Call, sha: &str) -> Reply {
     Ok(Answer::json(200, &json))
 }
 
+/// Commits files to a branch, which may be new.
+pub(super) fn create(world: &mut World, call: &Call) -> Reply {
+    let user = world.at_least(call.user, 30)?.id;
+    let [branch, message] = call.required(["branch", "commit_message"])?;
+    let needed = if world.protected.contains(&branch) { world.setup.push_level } else { 30 };
+    if world.at_least(Some(user), needed).is_err() {
+        return Err(Answer::forbidden_because("You are not allowed to push into this branch"));
+    }
+    let start =
+        call.text("start_branch").or_else(|| call.text("start_sha")).unwrap_or_else(|| branch.clone());
+    let Some(parent) = world.branch(&branch).or_else(|| world.repository.resolve(&start)) else {
+        return Err(Answer::message(400, "You can only create or edit files when you are on a branch"));
+    };
+    let actions = call.params.get("actions").and_then(Value::as_array);
+    let Some(actions) = actions else { return Err(Answer::parameter("actions is missing")) };
+    let mut files = Vec::new();
+    for action in actions {
+        let text = |name: &str| action[name].as_str().unwrap_or_default().to_owned();
+        let (what, path) = (text("action"), text("file_path"));
+        let there = world.repository.file(&parent, &path).is_some();
+        let content = match (what.as_str(), there) {
+            ("create", true) => return Err(Answer::message(400, "A file with this name already exists")),
+            ("update" | "delete", false) => {
+                return Err(Answer::message(400, "A file with this name doesn't exist"));
+            }
+            ("create" | "update", _) if text("encoding") == "base64" => {
+                let bytes =
+                    STANDARD.decode(text("content")).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+                Some(bytes.ok_or_else(|| Answer::parameter("actions[content] is invalid"))?)
+            }
+            ("create" | "update", _) => Some(text("content")),
+            ("delete", _) => None,
+            _ => return Err(Answer::parameter("actions[action] does not have a valid value")),
+        };
+        files.push((path, content));
+    }
+    let tree = world.repository.tree_with(Some(&parent), &files)?;
+    let by = world.signature(user);
+    let id = world.repository.commit_tree(&tree, &[&parent], &message, &by, &by)?;
+    world.move_branch(&branch, Some(&id), user)?;
+    Ok(Answer { status: 201, ..one(world, call, &id)? })
+}
+
 /// The merge requests that brought a commit: as their head, as what landed, or on the way.
 pub(super) fn merge_requests(world: &World, call: &Call, sha: &str) -> Reply {
     let id = found(world.repository.resolve(sha), "Commit")?;

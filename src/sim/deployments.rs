@@ -8,7 +8,7 @@ use super::call::{Call, found, number, paged};
 use super::present::time;
 use super::respond::{Answer, Reply};
 use super::setup::{Protection, Rule, Who};
-use super::world::{Approval, Deployment, Status, World};
+use super::world::{Approval, Deployment, MergeRequest, Status, World};
 
 pub(super) fn list(world: &World, call: &Call) -> Reply {
     let is = |name: &str, value: &str| call.text(name).is_none_or(|wanted| wanted == value);
@@ -57,6 +57,26 @@ pub(super) fn one(world: &World, _call: &Call, id: &str) -> Reply {
         json["approval_summary"] = json!({ "rules": rules });
     }
     Ok(Answer::json(200, &json))
+}
+
+/// The merge requests that a deployment brought to production.
+pub(super) fn merge_requests(world: &World, call: &Call, id: &str) -> Reply {
+    let deployment = found(world.deployment(number(id, "deployment_id")?), "Deployment")?;
+    let earlier =
+        |other: &&Deployment| other.status == "success" && other.finished_at < deployment.finished_at;
+    let before = world.deployments.iter().filter(earlier).max_by_key(|other| (other.finished_at, other.id));
+    let holds = |commit: &str, head: &str| world.repository.is_ancestor(head, commit);
+    let shipped: Vec<&MergeRequest> = world
+        .merge_requests
+        .iter()
+        .filter(|found| deployment.status == "success" && found.merged.is_some())
+        .filter(|found| {
+            let landed = found.merge_commit_sha.as_ref().or(found.squash_commit_sha.as_ref());
+            let landed = landed.unwrap_or(&found.sha);
+            holds(&deployment.sha, landed) && !before.is_some_and(|before| holds(&before.sha, landed))
+        })
+        .collect();
+    paged(call, &world.origin, &shipped, true, |found| world.merge_request_basic(found))
 }
 
 pub(super) fn approve(world: &mut World, call: &Call, id: &str) -> Reply {

@@ -57,7 +57,7 @@ impl Served for World {
                     *shared.before() = Some(world.clone());
                 }
                 let answer = git_http::run(&repository, &call, &granted).unwrap_or_else(|refusal| refusal);
-                world.pushed(granted.user);
+                world.pushed(&granted);
                 world.settle();
                 (answer, user)
             }

@@ -4,14 +4,29 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use super::auth::Credentials;
+use super::colleague::Draft;
 use super::respond::{Answer, Reply};
-use super::world::World;
+use super::world::{AutoMerge, World};
 
 /// Refuses pushes as GitLab does; what is protected from whom comes with each push.
 pub(super) const PRE_RECEIVE: &str = r#"#!/bin/sh
 # Refuses what GitLab refuses. SIM_NO_PUSH and SIM_NO_FORCE hold full ref names.
 refuse() { echo "GitLab: $1" >&2; exit 1; }
+n=0
+while [ "$n" -lt "${GIT_PUSH_OPTION_COUNT:-0}" ]; do
+  eval "printf '%s\n' \"\$GIT_PUSH_OPTION_$n\""
+  n=$((n + 1))
+done >"$SIM_OPTIONS"
 while read -r old new ref; do
+  case "$new" in *[!0]*)
+    if [ -n "$SIM_BRANCHES" ] && ! printf '%s\n' "${ref#refs/heads/}" | grep -qE "$SIM_BRANCHES"; then
+      refuse "Branch name '${ref#refs/heads/}' does not follow the pattern '$SIM_BRANCHES'"
+    fi
+    [ -z "$SIM_MESSAGES" ] || for commit in $(git rev-list "$new" --not --all); do
+      git log -1 --format=%B "$commit" | grep -qE "$SIM_MESSAGES" ||
+        refuse "Commit message does not follow the pattern '$SIM_MESSAGES'"
+    done ;;
+  esac
   case " $SIM_NO_PUSH " in *" $ref "*)
     refuse "You are not allowed to push code to protected branches on this project." ;;
   esac
@@ -64,6 +79,8 @@ impl GitCall {
 /// A request that has its rights: what to run, so that reads need not hold the world.
 pub(super) struct Granted {
     pub(super) user: u64,
+    /// A push by a job's token starts no pipeline.
+    by_job: bool,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -84,7 +101,11 @@ pub(super) fn grant(world: &World, call: &GitCall) -> Result<Granted, Answer> {
         true => &["api", "write_repository"],
         false => &["api", "write_repository", "read_repository"],
     };
-    if !token.scopes.iter().any(|own| scopes.contains(&own.as_str())) {
+    let by_job = token.job.is_some();
+    if by_job && call.pushes() && !world.setup.job_token_push {
+        return Err(Answer::text(403, "You are not allowed to push code to this project.\n"));
+    }
+    if !by_job && !token.scopes.iter().any(|own| scopes.contains(&own.as_str())) {
         return Err(Answer::text(403, "The token lacks the scope for this.\n"));
     }
     if call.pushes() && !user.has(30) {
@@ -93,9 +114,16 @@ pub(super) fn grant(world: &World, call: &GitCall) -> Result<Granted, Answer> {
     let protected: Vec<String> = world.protected.iter().map(|name| format!("refs/heads/{name}")).collect();
     let no_force = protected.join(" ");
     let no_push = if user.has(world.setup.push_level) { String::new() } else { no_force.clone() };
-    let environment =
-        vec![("REMOTE_USER", user.username.clone()), ("SIM_NO_PUSH", no_push), ("SIM_NO_FORCE", no_force)];
-    Ok(Granted { user: user.id, environment })
+    let rule = |rule: &Option<String>| rule.clone().unwrap_or_default();
+    let environment = vec![
+        ("REMOTE_USER", user.username.clone()),
+        ("SIM_NO_PUSH", no_push),
+        ("SIM_NO_FORCE", no_force),
+        ("SIM_MESSAGES", rule(&world.setup.commit_message_rule)),
+        ("SIM_BRANCHES", rule(&world.setup.branch_name_rule)),
+        ("SIM_OPTIONS", world.repository.push_options().display().to_string()),
+    ];
+    Ok(Granted { user: user.id, by_job, environment })
 }
 
 /// Lets git answer. Only the smart protocol is spoken, as by GitLab.
@@ -126,7 +154,12 @@ pub(super) fn run(repository: &super::repository::Repository, call: &GitCall, gr
 
 impl World {
     /// Takes notice of what a push changed.
-    pub(super) fn pushed(&mut self, user: u64) {
+    pub(super) fn pushed(&mut self, granted: &Granted) {
+        let user = granted.user;
+        let options = std::fs::read_to_string(self.repository.push_options()).unwrap_or_default();
+        let options: Vec<&str> = options.lines().collect();
+        let silent =
+            granted.by_job || options.iter().any(|option| matches!(*option, "ci.skip" | "ci.no_pipeline"));
         let Ok(now) = self.repository.branches() else { return };
         let before = std::mem::replace(&mut self.branches, now);
         let mut names: Vec<&String> = before.keys().chain(self.branches.keys()).collect();
@@ -138,7 +171,49 @@ impl World {
             .map(|name| (name.clone(), before.get(name).cloned()))
             .collect();
         for (branch, old) in moved {
-            self.branch_moved(&branch, old, user);
+            self.branch_moved(&branch, old, user, silent);
+            if options.contains(&"merge_request.create") {
+                self.open_by_push(&branch, user, &options);
+            }
+        }
+    }
+
+    /// Opens a merge request as the options of a push ask for it, unless one is open.
+    fn open_by_push(&mut self, branch: &str, user: u64, options: &[&str]) {
+        let given = |name: &str| {
+            let begin = format!("merge_request.{name}=");
+            options.iter().rev().find_map(|option| option.strip_prefix(&begin)).map(str::to_owned)
+        };
+        let all = |name: &str| {
+            let begin = format!("merge_request.{name}=");
+            options.iter().filter_map(|option| option.strip_prefix(&begin)).map(str::to_owned).collect()
+        };
+        let set = |name: &str| options.contains(&format!("merge_request.{name}").as_str());
+        let target = given("target").unwrap_or_else(|| self.setup.production.clone());
+        let Some(tip) = self.branch(branch) else { return };
+        if !self.branches.contains_key(&target)
+            || target == branch
+            || self.open_between(branch, &target).is_some()
+        {
+            return;
+        }
+        let subject =
+            self.repository.commit(&tip).map(|commit| commit.title().to_owned()).unwrap_or_default();
+        let title = given("title").unwrap_or(subject);
+        let draft = Draft {
+            source: branch.to_owned(),
+            target,
+            title: if set("draft") { format!("Draft: {title}") } else { title },
+            description: given("description"),
+            labels: all("label"),
+            squash: set("squash"),
+            remove_source: set("remove_source_branch"),
+            ..Draft::default()
+        };
+        let iid = self.open_merge_request(user, draft);
+        let waits = set("merge_when_pipeline_succeeds") || set("auto_merge");
+        if let Some(found) = self.merge_request_mut(iid).filter(|_| waits) {
+            found.auto_merge = Some(AutoMerge { user, squash: None, remove_source: None });
         }
     }
 }

@@ -10,7 +10,37 @@ use super::world::{Job, Status, World};
 
 pub(super) fn list(world: &World, call: &Call) -> Reply {
     let jobs: Vec<&Job> = world.jobs.iter().rev().filter(|job| !job.retried && in_scope(call, job)).collect();
-    paged(call, &world.origin, &jobs, false, |job| world.job_json(job))
+    match call.text("pagination").as_deref() {
+        Some("keyset") => Ok(by_key(world, call, jobs)),
+        _ => paged(call, &world.origin, &jobs, false, |job| world.job_json(job)),
+    }
+}
+
+/// A page after a key instead of a number: no page headers, only the link to the next.
+fn by_key(world: &World, call: &Call, mut jobs: Vec<&Job>) -> Answer {
+    let (size, after) = (call.number("per_page").unwrap_or(20).clamp(1, 100) as usize, call.number("cursor"));
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.id));
+    jobs.retain(|job| after.is_none_or(|after| job.id < after));
+    let more = jobs.len() > size;
+    jobs.truncate(size);
+    let shown: Vec<serde_json::Value> = jobs.iter().map(|job| world.job_json(job)).collect();
+    let answer = Answer::json(200, &shown.into());
+    match jobs.last().filter(|_| more) {
+        None => answer,
+        Some(last) => {
+            let path = call.target.split('?').next().unwrap_or_default();
+            let query = format!("pagination=keyset&order_by=id&sort=desc&per_page={size}&cursor={}", last.id);
+            answer.with("link", format!("<{}{path}?{query}>; rel=\"next\"", world.origin))
+        }
+    }
+}
+
+/// The job whose token asks.
+pub(super) fn of_token(world: &World, call: &Call) -> Reply {
+    call.user()?;
+    let token = world.tokens.iter().find(|token| Some(token.id) == call.token);
+    let job = token.and_then(|token| world.job(token.job?)).ok_or_else(Answer::unauthorized)?;
+    Ok(Answer::json(200, &world.job_json(job)))
 }
 
 pub(super) fn one(world: &World, _call: &Call, id: &str) -> Reply {

@@ -85,9 +85,10 @@ impl World {
                 .map(|job| (job.id, job.status, job.spec.allow_failure))
                 .collect();
             for &(id, ..) in jobs.iter().filter(|(_, status, _)| *status == Status::Created) {
-                if failed {
+                let (ready, ruled_out) = self.needs_of(id).unwrap_or((open && !failed, failed));
+                if ruled_out {
                     self.set_status(id, Status::Skipped);
-                } else if open {
+                } else if ready {
                     self.start(id, false);
                 }
             }
@@ -106,6 +107,24 @@ impl World {
             let ended = matches!(status, "success" | "failed" | "canceled" | "skipped");
             found.finished_at = ended.then(|| found.finished_at.unwrap_or(now));
         }
+    }
+
+    /// For a job with `needs`: whether they are met, and whether they never will be.
+    fn needs_of(&self, id: u64) -> Option<(bool, bool)> {
+        let job = self.job(id)?;
+        let needs = job.spec.needs.as_ref()?;
+        let needed: Vec<&Job> = self
+            .latest_jobs(job.pipeline)
+            .into_iter()
+            .filter(|other| needs.contains(&other.spec.name))
+            .collect();
+        let good = |job: &&Job| match job.status {
+            Status::Success => true,
+            Status::Failed | Status::Canceled => job.spec.allow_failure,
+            _ => false,
+        };
+        let bad = |job: &&Job| job.status == Status::Skipped || job.status.is_complete() && !good(job);
+        Some((needed.iter().all(good), needed.iter().any(bad)))
     }
 
     fn set_status(&mut self, job: u64, status: Status) {

@@ -63,13 +63,25 @@ impl World {
     fn state_blocker(&self, found: &MergeRequest) -> Option<&'static str> {
         let has_commits = self.branches.contains_key(&found.source)
             && found.base.as_ref().is_some_and(|base| base.0 != found.sha);
+        let held =
+            |reasons: &[&'static str]| reasons.iter().find(|&&reason| found.held.contains(reason)).copied();
         match () {
             () if found.state != State::Opened => Some("not_open"),
+            () if found.merge_after.is_some_and(|at| at > self.now()) => Some("merge_time"),
             () if found.draft() => Some("draft_status"),
             () if !has_commits => Some("commits_status"),
             () if found.open_thread => Some("discussions_not_resolved"),
-            () if found.approvals.len() < self.setup.approvals_required => Some("not_approved"),
-            () => None,
+            () => held(&["title_regex", "locked_lfs_files", "requested_changes", "approvals_syncing"])
+                .or_else(|| (found.approvals.len() < self.setup.approvals_required).then_some("not_approved"))
+                .or_else(|| {
+                    held(&[
+                        "merge_request_blocked",
+                        "jira_association_missing",
+                        "security_policy_violations",
+                        "status_checks_must_pass",
+                        "locked_paths",
+                    ])
+                }),
         }
     }
 
@@ -230,7 +242,7 @@ impl World {
                 self.branches.remove(branch);
             }
         }
-        self.branch_moved(branch, old, user);
+        self.branch_moved(branch, old, user, false);
         Ok(())
     }
 

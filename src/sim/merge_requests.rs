@@ -85,6 +85,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Reply {
         reviewers: call.ids("reviewer_ids").unwrap_or_default(),
         squash: call.flag("squash").unwrap_or(world.setup.squash.name() == "default_on"),
         remove_source: call.flag("remove_source_branch").unwrap_or(false),
+        merge_after: call.text("merge_after").and_then(|at| at.parse().ok()),
     };
     let iid = world.open_merge_request(author, draft);
     Ok(Answer::json(201, &world.merge_request_json(world.wanted(&iid.to_string())?, call)))
@@ -256,7 +257,7 @@ impl World {
         found(self.merge_request(number(iid, "merge_request_iid")?), "")
     }
 
-    fn open_between(&self, source: &str, target: &str) -> Option<u64> {
+    pub(super) fn open_between(&self, source: &str, target: &str) -> Option<u64> {
         self.merge_requests
             .iter()
             .find(|found| found.state == State::Opened && found.source == source && found.target == target)
@@ -295,7 +296,7 @@ impl World {
             "merged_by": user(found.merged),
             "merge_user": user(found.merged),
             "merged_at": at(found.merged),
-            "merge_after": null,
+            "merge_after": found.merge_after.map(time),
             "closed_by": user(found.closed),
             "closed_at": at(found.closed),
             "target_branch": found.target,

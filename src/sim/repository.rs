@@ -47,7 +47,7 @@ const FORMAT: &str = "%H%x1f%P%x1f%an%x1f%ae%x1f%aI%x1f%cn%x1f%ce%x1f%cI%x1f%B";
 
 /// A rehearsal's repository outlives no crash of the machine, so nothing waits for the disk.
 const CONFIG: &str = "[core]\n\tfsync = none\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\
-    [receive]\n\tautogc = false\n[gc]\n\tauto = 0\n";
+    [receive]\n\tautogc = false\n\tadvertisePushOptions = true\n[gc]\n\tauto = 0\n";
 
 /// Who made a commit.
 #[derive(Debug, Clone)]
@@ -164,6 +164,11 @@ impl Repository {
             .env("TZ", "UTC")
             .current_dir(&self.home);
         command
+    }
+
+    /// Where the hook writes the options of a push.
+    pub(super) fn push_options(&self) -> PathBuf {
+        self.home.join("push-options")
     }
 
     /// A git child on this repository.

@@ -15,16 +15,24 @@ pub(super) fn answer(world: &mut World, call: &Call) -> Answer {
 
 fn dispatch(world: &mut World, call: &Call) -> Reply {
     let token = call.token.and_then(|id| world.tokens.iter().find(|token| token.id == id));
-    if let Some(token) = token
-        && call.segments != ["personal_access_tokens", "self"]
-    {
-        World::check_scope(token, call.is_read())?;
-    }
     let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    let stranger = Call { user: None, token: None, ..call.clone() };
+    let call = match token {
+        Some(token) if token.job.is_some() && !open_to_jobs(&call.method, &segments) => &stranger,
+        Some(token) if token.job.is_none() && segments != ["personal_access_tokens", "self"] => {
+            World::check_scope(token, call.is_read())?;
+            call
+        }
+        _ => call,
+    };
+    if !call.is_read() {
+        call.user()?;
+    }
     match (call.method.as_str(), segments.as_slice()) {
         ("GET", ["version"]) => users::version(world, call),
         ("GET", ["metadata"]) => users::metadata(world, call),
         ("GET", ["user"]) => users::current(world, call),
+        ("GET", ["job"]) => jobs::of_token(world, call),
         ("GET", ["users"]) => users::list(world, call),
         ("GET", ["personal_access_tokens", "self"]) => users::token(world, call),
         (_, ["groups", group, rest @ ..]) => users::group(world, call, group, rest),
@@ -34,6 +42,23 @@ fn dispatch(world: &mut World, call: &Call) -> Reply {
             project(world, call, rest)
         }
         _ => Err(unknown(call)),
+    }
+}
+
+/// What GitLab lets a job's own token do; everywhere else it counts for nothing.
+fn open_to_jobs(method: &str, path: &[&str]) -> bool {
+    let below = match path {
+        ["job"] => return method == "GET",
+        ["projects", _, below @ ..] => below,
+        _ => return false,
+    };
+    match (method, below) {
+        (_, ["deployments", ..]) => true,
+        ("GET", ["environments" | "pipelines", ..] | ["jobs" | "merge_requests"]) => true,
+        ("GET", ["merge_requests", _] | ["merge_requests", _, "notes", ..]) => true,
+        ("GET", ["repository", "branches"] | ["repository", "commits", _]) => true,
+        ("GET", ["repository", "commits", _, "merge_requests"]) => true,
+        _ => false,
     }
 }
 
@@ -65,6 +90,7 @@ fn project(world: &mut World, call: &Call, path: &[&str]) -> Reply {
         ("GET", ["environments", id]) => deployments::environment(world, call, id),
         ("GET", ["deployments"]) => deployments::list(world, call),
         ("GET", ["deployments", id]) => deployments::one(world, call, id),
+        ("GET", ["deployments", id, "merge_requests"]) => deployments::merge_requests(world, call, id),
         ("POST", ["deployments", id, "approval"]) => deployments::approve(world, call, id),
         ("GET", ["labels"]) => labels::list(world, call),
         ("POST", ["labels"]) => labels::create(world, call),
@@ -92,6 +118,7 @@ fn repository(world: &mut World, call: &Call, path: &[&str]) -> Reply {
         ("GET", ["branches", name]) => branches::one(world, call, name),
         ("DELETE", ["branches", name]) => branches::delete(world, call, name),
         ("GET", ["commits"]) => commits::list(world, call),
+        ("POST", ["commits"]) => commits::create(world, call),
         ("GET", ["commits", sha]) => commits::one(world, call, sha),
         ("GET", ["commits", sha, "merge_requests"]) => commits::merge_requests(world, call, sha),
         ("POST", ["commits", sha, "cherry_pick"]) => commits::pick(world, call, sha, false),

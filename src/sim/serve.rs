@@ -180,6 +180,7 @@ async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>)
         credentials: Credentials {
             authorization: header(AUTHORIZATION),
             private_token: header(HeaderName::from_static("private-token")),
+            job_token: header(HeaderName::from_static("job-token")),
         },
         body: body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec(),
     };

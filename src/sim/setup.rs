@@ -168,6 +168,8 @@ pub struct JobSpec {
     pub name: String,
     /// Its stage; stages run in the order of their first job.
     pub stage: String,
+    /// The jobs it waits for, in place of the stages before its own.
+    pub needs: Option<Vec<String>>,
     /// When it runs.
     pub start: Start,
     /// Whether the pipeline goes on without it.
@@ -184,6 +186,7 @@ impl JobSpec {
         JobSpec {
             name: name.to_owned(),
             stage: stage.to_owned(),
+            needs: None,
             start: Start::Automatic,
             allow_failure: false,
             body: Body::Check,
@@ -234,6 +237,12 @@ pub struct Setup {
     pub merge_level: u8,
     /// The access level that pushes to the protected branches.
     pub push_level: u8,
+    /// Push rule: what each new commit's message must match, as an extended regular expression.
+    pub commit_message_rule: Option<String>,
+    /// Push rule: what the name of a pushed branch must match.
+    pub branch_name_rule: Option<String>,
+    /// "Allow Git push requests to the repository" with a job's token.
+    pub job_token_push: bool,
     /// The production environment's name.
     pub environment: String,
     /// How it is protected.
@@ -291,6 +300,9 @@ impl Default for Setup {
             reset_approvals_on_push: true,
             merge_level: 30,
             push_level: 40,
+            commit_message_rule: None,
+            branch_name_rule: None,
+            job_token_push: false,
             environment: "production".to_owned(),
             protection: Protection::Protected {
                 rules: vec![group(1, "tech-leads"), group(2, "product")],

@@ -43,6 +43,8 @@ pub struct Token {
     pub(super) id: u64,
     pub(super) secret: String,
     pub(super) user: u64,
+    /// The job whose token it is; it lives as long as that runs, and has no scopes.
+    pub(super) job: Option<u64>,
     /// `api`, `read_api`, `write_repository`, `read_repository`.
     pub scopes: Vec<String>,
     /// The day it dies, `YYYY-MM-DD`.
@@ -141,6 +143,10 @@ pub(super) struct MergeRequest {
     pub(super) approvals: Vec<(u64, Timestamp)>,
     /// Whether a person left a thread that nobody resolved.
     pub(super) open_thread: bool,
+    /// Not to be merged before.
+    pub(super) merge_after: Option<Timestamp>,
+    /// What else holds it, by the names of `detailed_merge_status`.
+    pub(super) held: BTreeSet<&'static str>,
     pub(super) notes: Vec<Note>,
 }
 
@@ -314,6 +320,7 @@ impl World {
             id,
             secret: secret.clone(),
             user,
+            job: None,
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             expires_at: expires_at.map(str::to_owned),
             revoked: false,
@@ -330,6 +337,23 @@ impl World {
     pub(super) fn first_token(&self, username: &str) -> Option<&Token> {
         let user = self.user_named(username)?.id;
         self.tokens.iter().find(|token| token.user == user)
+    }
+
+    /// The token of a job (`CI_JOB_TOKEN`), which acts for whoever started the job.
+    pub fn job_token(&mut self, job: u64) -> Option<String> {
+        let user = self.job(job)?.user;
+        let id = self.fresh_id();
+        let secret = format!("rehearsal-job-{job}-{id:012}");
+        let (scopes, expires_at) = (Vec::new(), None);
+        let token =
+            Token { id, secret: secret.clone(), user, job: Some(job), scopes, expires_at, revoked: false };
+        self.tokens.push(token);
+        Some(secret)
+    }
+
+    /// Whether a token is a job's that still runs.
+    pub(super) fn is_of_running_job(&self, token: &Token) -> bool {
+        token.job.and_then(|id| self.job(id)).is_some_and(|job| job.status == Status::Running)
     }
 
     pub(super) fn is_expired(&self, token: &Token) -> bool {

@@ -236,6 +236,7 @@ fn nothing_that_the_repository_configures_runs_unasked() {
         ] {
             lab.git(&["config", key, evil]);
         }
+        std::fs::create_dir_all(lab.top().join(".git/hooks")).unwrap();
         for hook in [
             "pre-push",
             "reference-transaction",

@@ -44,5 +44,7 @@ mod sim_scenarios;
 mod sim_schemas;
 mod sim_truth;
 mod sim_truth_production;
+mod sim_truth_push;
+mod sim_truth_status;
 mod under_git;
 mod words;

@@ -8,11 +8,24 @@ use git_hotfix::sim::{Lag, Server, Setup, World};
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 
-/// One embedded GitLab in a directory of its own.
+/// One embedded GitLab in a directory of its own, or a real one elsewhere.
 pub(crate) struct Lab {
     pub(crate) server: Server,
+    elsewhere: Option<Elsewhere>,
     client: Client,
     dir: tempfile::TempDir,
+}
+
+/// A real GitLab with a fresh project for the table, made as CONTRIBUTING says.
+struct Elsewhere {
+    url: String,
+    project: String,
+}
+
+/// `HOTFIX_TRUTH_<name>`.
+#[expect(clippy::disallowed_methods, reason = "which GitLab to ask is for the environment to say")]
+fn told(name: &str) -> Option<String> {
+    std::env::var(format!("HOTFIX_TRUTH_{name}")).ok()
 }
 
 /// What came back.
@@ -30,12 +43,22 @@ impl Lab {
         Lab::new(Setup { lag: Lag::none(), ..Setup::default() })
     }
 
+    /// Where `HOTFIX_TRUTH_URL` names a real GitLab, that one; else as [`Lab::at_once`]. For tests that only
+    /// speak HTTP.
+    pub(crate) fn anywhere() -> Lab {
+        let elsewhere = told("URL").map(|url| Elsewhere {
+            url: url.trim_end_matches('/').to_owned(),
+            project: told("PROJECT").expect("HOTFIX_TRUTH_PROJECT: the project's id"),
+        });
+        Lab { elsewhere, ..Lab::at_once() }
+    }
+
     pub(crate) fn new(setup: Setup) -> Lab {
         let dir = crate::room::tempdir();
         let world = World::new(&dir.path().join("sim"), setup).unwrap();
         let server = Server::start(world).unwrap();
         crate::room::record(&server);
-        Lab { server, client: client(), dir }
+        Lab { server, elsewhere: None, client: client(), dir }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -54,7 +77,14 @@ impl Lab {
         path: &str,
         body: Value,
     ) -> reqwest::Result<Answer> {
-        let token = if user.is_empty() { String::new() } else { self.server.token(user) };
+        let token = match (&self.elsewhere, user) {
+            (_, "") => String::new(),
+            (Some(_), user) => {
+                let name = format!("TOKEN_{}", user.to_uppercase());
+                told(&name).unwrap_or_else(|| panic!("HOTFIX_TRUTH_{name} is not set"))
+            }
+            (None, user) => self.server.token(user),
+        };
         self.with_token(&token, method, path, body)
     }
 
@@ -65,10 +95,39 @@ impl Lab {
         path: &str,
         body: Value,
     ) -> reqwest::Result<Answer> {
-        let url = format!("{}/api/v4/{path}", self.server.url());
+        let headers = [("private-token", token)];
+        self.send(headers.into_iter().filter(|(_, token)| !token.is_empty()), method, path, body)
+    }
+
+    /// A request with another header than a person's token.
+    pub(crate) fn with_header(
+        &self,
+        name: &str,
+        value: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> Answer {
+        self.send([(name, value)], method, path, body).unwrap()
+    }
+
+    fn send<'h>(
+        &self,
+        headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> reqwest::Result<Answer> {
+        let url = match &self.elsewhere {
+            Some(there) => {
+                let path = path.replacen("projects/42", &format!("projects/{}", there.project), 1);
+                format!("{}/api/v4/{path}", there.url)
+            }
+            None => format!("{}/api/v4/{path}", self.server.url()),
+        };
         let mut request = self.client.request(method.parse().unwrap(), url);
-        if !token.is_empty() {
-            request = request.header("private-token", token);
+        for (name, value) in headers {
+            request = request.header(name, value);
         }
         if !body.is_null() {
             request = request.json(&body);
@@ -95,12 +154,49 @@ impl Lab {
         self.call(user, "PUT", &format!("projects/42/{path}"), body)
     }
 
-    /// A branch with one commit, made on the server by dev.
+    /// A commit by dev on a branch, which begins at main where it is new.
     pub(crate) fn branch(&self, name: &str, path: &str, content: &str) -> String {
-        let files = [(path.to_owned(), Some(content.to_owned()))];
-        self.server
-            .with_world(|world| world.push_as("dev", name, &format!("Change {path}\n"), &files))
-            .unwrap()
+        self.commit("dev", name, path, content)
+    }
+
+    /// A commit by somebody, made on the server.
+    pub(crate) fn commit(&self, user: &str, name: &str, path: &str, content: &str) -> String {
+        let percent = |text: &str| text.replace('/', "%2F");
+        let at = format!("projects/42/repository/branches/{}", percent(name));
+        let new = self.get(user, &at).status == 404;
+        let file = format!(
+            "projects/42/repository/files/{}?ref={}",
+            percent(path),
+            if new { "main".to_owned() } else { percent(name) }
+        );
+        let action = if self.get(user, &file).status == 404 { "create" } else { "update" };
+        let mut body = json!({"branch": name, "commit_message": format!("Change {path}\n"),
+            "actions": [{"action": action, "file_path": path, "content": content}]});
+        if new {
+            body["start_branch"] = "main".into();
+        }
+        let answer = self.post(user, "repository/commits", body);
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Looks until there is something to see; the embedded GitLab without lags shows it at the first look.
+    fn patiently<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        for _ in 0..120 {
+            match (look(), &self.elsewhere) {
+                (Some(seen), _) => return seen,
+                (None, None) => break,
+                (None, Some(_)) => std::thread::sleep(Duration::from_secs(1)),
+            }
+        }
+        panic!("never seen: {what}")
+    }
+
+    /// Looks until a merge request shows this status.
+    pub(crate) fn becomes(&self, iid: u64, wanted: &str) -> Value {
+        self.patiently(wanted, || {
+            Some(self.merge_request(iid)).filter(|seen| seen["detailed_merge_status"] == wanted)
+        })
     }
 
     /// A hotfix branch and its merge request by dev; returns the iid.
@@ -120,7 +216,7 @@ impl Lab {
     /// Opens and merges (by dev, in a world without lags); returns the commit on main.
     pub(crate) fn land(&self, name: &str) -> String {
         let iid = self.open(name);
-        assert_eq!(self.merge_request(iid)["detailed_merge_status"], "mergeable");
+        self.becomes(iid, "mergeable");
         let merged = self.put("dev", &format!("merge_requests/{iid}/merge"), json!({}));
         assert_eq!(merged.status, 200, "{}", merged.text);
         self.project("repository/branches/main")["commit"]["id"].as_str().unwrap().to_owned()
@@ -128,22 +224,21 @@ impl Lab {
 
     /// The newest job of a name in the newest pipeline of a commit.
     pub(crate) fn job(&self, sha: &str, name: &str) -> Value {
-        let pipelines = self.project(&format!("pipelines?sha={sha}&order_by=id&sort=desc"));
-        let jobs = self.project(&format!("pipelines/{}/jobs?per_page=100", pipelines[0]["id"]));
-        let jobs = jobs.as_array().unwrap().clone();
-        jobs.into_iter().find(|job| job["name"] == name).unwrap_or_else(|| panic!("no job {name}"))
+        self.patiently(name, || {
+            let pipelines = self.project(&format!("pipelines?sha={sha}&order_by=id&sort=desc"));
+            let newest = pipelines[0]["id"].as_u64()?;
+            let jobs = self.project(&format!("pipelines/{newest}/jobs?per_page=100"));
+            jobs.as_array()?.iter().find(|job| job["name"] == name).cloned()
+        })
     }
 
     /// The deployment of a job.
     pub(crate) fn deployment(&self, job: &Value) -> Value {
-        let all = self.project("deployments?environment=production&order_by=id&sort=desc");
-        let id = all
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|found| found["deployable"]["id"] == job["id"])
-            .map(|found| found["id"].clone())
-            .unwrap_or_else(|| panic!("no deployment of {}", job["id"]));
+        let id = self.patiently("its deployment", || {
+            let all = self.project("deployments?environment=production&order_by=id&sort=desc");
+            let own = all.as_array()?.iter().find(|found| found["deployable"]["id"] == job["id"]);
+            own.map(|found| found["id"].clone())
+        });
         self.project(&format!("deployments/{id}"))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! "notes" are the project's reading of GitLab 18.9 (docs and source); a row that holds here and not
 //! on a real GitLab is a defect of the embedded one. Rows marked (unproven) follow from reading only.
+//! Tests that begin with `Lab::anywhere` speak HTTP alone and run against a real GitLab too.
 
 use git_hotfix::sim::{Lag, MergeMethod, Setup, Squash};
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ pub(crate) fn none() -> Value {
 
 #[test]
 fn errors_have_the_shapes_of_gitlab() {
-    let lab = Lab::at_once();
+    let lab = Lab::anywhere();
     let iid = lab.open("hotfix/a");
     let again = json!({"source_branch": "hotfix/a", "target_branch": "main", "title": "again"});
     let same = json!({"source_branch": "main", "target_branch": "main", "title": "x"});

@@ -9,7 +9,7 @@ use crate::sim_truth::{Row, check, none};
 /// §5, in the order that matters.
 #[test]
 fn production_asks_for_approvals_before_play() {
-    let lab = Lab::at_once();
+    let lab = Lab::anywhere();
     let landed = lab.land("hotfix/a");
     let job = lab.job(&landed, "deploy-prod-hotfix");
     let deployment = lab.deployment(&job);
@@ -120,7 +120,7 @@ fn without_rules_a_finished_deploy_is_played_a_second_time() {
 
 #[test]
 fn a_rejection_fails_the_job_and_a_retry_starts_over() {
-    let lab = Lab::at_once();
+    let lab = Lab::anywhere();
     let landed = lab.land("hotfix/a");
     let job = lab.job(&landed, "deploy-prod-hotfix");
     let deployment = lab.deployment(&job);
@@ -203,7 +203,7 @@ fn an_outdated_deployment_and_a_wrong_deployer_are_refused() {
 /// §6: the cherry-pick API.
 #[test]
 fn picks_on_the_server_say_what_failed() {
-    let lab = Lab::at_once();
+    let lab = Lab::anywhere();
     let landed = lab.land("hotfix/a");
     let path = format!("repository/commits/{landed}/cherry_pick");
     lab.post("dev", "repository/branches", json!({"branch": "backport/x", "ref": "develop"}));
@@ -218,8 +218,7 @@ fn picks_on_the_server_say_what_failed() {
             ("§6 already there", "dev", "POST", &path, onto, 400, r#""error_code":"empty""#),
         ],
     );
-    let files = [("apps/portal/app/login.rb".to_owned(), Some("# theirs\n".to_owned()))];
-    lab.server.with_world(|world| world.push_as("mia", "develop", "Theirs\n", &files)).unwrap();
+    lab.commit("mia", "develop", "apps/portal/app/login.rb", "# theirs\n");
     lab.post("dev", "repository/branches", json!({"branch": "backport/y", "ref": "develop"}));
     let rows: &[Row<'_>] = &[(
         "§6 conflict",

@@ -123,8 +123,8 @@ fn writes_send_what_was_given_and_no_more() {
         })
         .collect();
     insta::assert_snapshot!(sent.join("\n"), @r#"
-    POST /root/api/v4/projects/7/merge_requests {"source_branch":"s","target_branch":"m","title":"t","description":"","labels":"backport,auto-backport"}
-    PUT /root/api/v4/projects/7/merge_requests/5 {"add_labels":"conflicts","state_event":"close"}
+    POST /root/api/v4/projects/7/merge_requests {"source_branch":"s","target_branch":"m","title":"t","description":"","labels":["backport","auto-backport"]}
+    PUT /root/api/v4/projects/7/merge_requests/5 {"add_labels":["conflicts"],"state_event":"close"}
     PUT /root/api/v4/projects/7/merge_requests/5/merge {"sha":"abc"}
     PUT /root/api/v4/projects/7/merge_requests/5/merge {"sha":"abc","merge_when_pipeline_succeeds":true}
     POST /root/api/v4/projects/7/deployments/3/approval {"status":"approved","represented_as":"product"}
