@@ -438,7 +438,6 @@ fn without_a_token_or_a_server() {
     let dev = lab.fixed();
     let url = lab.server.url();
     let mut told = Told::new();
-    dev.git(&["config", "--unset", &format!("credential.{url}.helper")]);
     let bare = |command: &mut Command| {
         command.env_remove("GIT_HOTFIX_TOKEN");
     };
