@@ -80,9 +80,9 @@ impl Yard {
             .with("GIT_HOTFIX_HEROKU_REGISTRY", &target.url())
             .with("GIT_HOTFIX_HEALTH_MIN", "1ms")
             .with("GIT_HOTFIX_HEALTH_MAX", "1ms")
-            .with("GIT_HOTFIX_HEALTH_DEADLINE", "2s")
-            .with("GIT_HOTFIX_BOOT_DEADLINE", "2s")
-            .with("GIT_HOTFIX_RELEASE_DEADLINE", "2s");
+            .with("GIT_HOTFIX_HEALTH_DEADLINE", "20s")
+            .with("GIT_HOTFIX_BOOT_DEADLINE", "20s")
+            .with("GIT_HOTFIX_RELEASE_DEADLINE", "20s");
         Yard { gitlab, heroku, source, target, commit, images, runner }
     }
 

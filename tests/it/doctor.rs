@@ -133,6 +133,16 @@ fn each_setting_tells_its_source_offline() {
     retry.budget              60s                                   (default)
     timeout                   9s                                    (GIT_HOTFIX_TIMEOUT)
     settle                    10s                                   (default)
+    heroku_url                https://api.heroku.com/               (default)
+    heroku_registry           https://registry.heroku.com/          (default)
+    release_deadline          3600s                                 (default)
+    boot_deadline             300s                                  (default)
+    health_deadline           300s                                  (default)
+    health_timeout            5s                                    (default)
+    health_min                2s                                    (default)
+    health_max                10s                                   (default)
+    health_streak             3                                     (default)
+    migrations_silence        3600s                                 (default)
     ");
     let ran = clone.run(&["doctor", "--config", "--json"]);
     let rows: Value = serde_json::from_str(&ran.out).unwrap();
