@@ -73,6 +73,8 @@ impl World {
             deployments: Vec::new(),
             due: Vec::new(),
             events: Vec::new(),
+            runners_work: BTreeSet::new(),
+            runners_have: BTreeSet::new(),
             refused: Vec::new(),
         };
         for (username, ..) in PEOPLE {

@@ -6,6 +6,12 @@ use super::advance::Effect;
 use super::setup::{Body, JobSpec, Protection, Start};
 use super::world::{Deployment, Job, Pipeline, Status, World};
 
+/// How a job's script ended.
+pub(super) struct Ended {
+    pub(super) failed: bool,
+    pub(super) log: String,
+}
+
 impl World {
     #[expect(clippy::too_many_arguments, reason = "each is one field of the record it makes")]
     pub(super) fn create_pipeline(
@@ -159,7 +165,7 @@ impl World {
         let Some(job) = self.job_mut(id).filter(|job| job.status == Status::Pending) else { return };
         job.status = Status::Running;
         job.started_at = Some(now);
-        let pipeline = job.pipeline;
+        let (pipeline, name) = (job.pipeline, job.spec.name.clone());
         if let Some(pipeline) = self.pipelines.iter_mut().find(|found| found.id == pipeline) {
             pipeline.started_at.get_or_insert(now);
         }
@@ -167,11 +173,12 @@ impl World {
             deployment.status = "running";
             deployment.updated_at = now;
         }
-        self.after(lag, Effect::Finish(id));
+        if !self.runners_work.contains(&name) {
+            self.after(lag, Effect::Finish(id));
+        }
     }
 
     pub(super) fn finish(&mut self, id: u64) {
-        let now = self.now();
         let Some(job) = self.job(id).filter(|job| job.status == Status::Running).cloned() else { return };
         let attempts = self.jobs.iter().filter(|other| {
             other.spec.name == job.spec.name && other.spec.failures > 0 && other.status.is_complete()
@@ -187,16 +194,22 @@ impl World {
                 Body::Backport => failed = self.run_backport(&job, &mut log).is_err(),
             }
         }
-        if let Some(job) = self.job_mut(id) {
-            job.status = if failed { Status::Failed } else { Status::Success };
-            job.failure_reason = failed.then_some("script_failure");
-            job.finished_at = Some(now);
-            job.log = log;
-        }
+        self.conclude(id, Ended { failed, log });
+    }
+
+    /// A job's script is over.
+    pub(super) fn conclude(&mut self, id: u64, ended: Ended) {
+        let now = self.now();
+        let Some(job) = self.job_mut(id) else { return };
+        job.status = if ended.failed { Status::Failed } else { Status::Success };
+        job.failure_reason = ended.failed.then_some("script_failure");
+        job.finished_at = Some(now);
+        job.log = ended.log;
+        let pipeline = job.pipeline;
         if self.deployment_of(id).is_some() {
             self.after(self.setup.lag.deployment_sync, Effect::Sync(id));
         }
-        self.process(job.pipeline);
+        self.process(pipeline);
     }
 
     /// Ends a job from outside: canceled, or dropped for a reason.

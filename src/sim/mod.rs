@@ -37,6 +37,7 @@ pub mod registry;
 mod repository;
 mod respond;
 mod route;
+mod runner;
 mod scenario;
 mod serve;
 mod setup;
@@ -50,6 +51,7 @@ use crate::error::Result;
 
 pub use fault::{At, Fault, FaultPlan, What};
 pub use respond::Answer;
+pub use runner::Taken;
 pub use scenario::{Deed, Event, Scenario, When};
 pub use serve::Exchange;
 pub use setup::{Body, JobSpec, Lag, MergeMethod, Protection, Rule, Seed, Setup, Squash, Start, Who};

@@ -276,6 +276,9 @@ pub struct World {
     pub(super) deployments: Vec<Deployment>,
     pub(super) due: Vec<Due>,
     pub(super) events: Vec<Event>,
+    /// The names of the jobs that runners work, and the ids of those that one has taken.
+    pub(super) runners_work: BTreeSet<String>,
+    pub(super) runners_have: BTreeSet<u64>,
     /// What colleagues tried in a story and were refused.
     pub refused: Vec<String>,
 }
