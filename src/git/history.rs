@@ -11,8 +11,11 @@ use super::object::{self, Commit};
 use super::repo::{Repo, parse_oid};
 use super::run::Exit;
 
-/// Enough for the commits of a walk over a large history to be decoded once.
-const CACHE: usize = 16 << 20;
+/// How far the main line is searched before both histories are walked.
+const PROBED: usize = 1000;
+
+/// By how much committers' clocks may disagree there, in seconds.
+const SKEW: i64 = 24 * 60 * 60;
 
 impl Repo {
     /// The commits reachable from `include` and from none of `exclude`, newest first, at most `limit`.
@@ -25,11 +28,9 @@ impl Repo {
         first_parent: bool,
         limit: usize,
     ) -> Result<Vec<Commit>, GitError> {
-        let store = self.store()?;
-        self.range_ids(include, exclude, first_parent, limit)?
-            .into_iter()
-            .map(|id| object::commit(&store, id))
-            .collect()
+        let ids = self.range_ids(include, exclude, first_parent, limit)?;
+        let walker = self.walker()?;
+        ids.into_iter().map(|id| object::commit(&walker, id)).collect()
     }
 
     /// As [`range`](Self::range), names only.
@@ -63,9 +64,8 @@ impl Repo {
         use gix::revision::walk::Sorting;
         use gix::traverse::commit::simple::CommitTimeOrder;
         let failed = |error: gix::Error| GitError::store("walk the history", error);
-        let mut store = self.store()?;
-        store.object_cache_size_if_unset(CACHE);
-        let mut walk = store
+        let walker = self.walker()?;
+        let mut walk = walker
             .rev_walk([include])
             .sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst))
             .with_hidden(exclude.iter().copied());
@@ -101,7 +101,8 @@ impl Repo {
                 _ => Err(output.into_error("merge-base")),
             };
         }
-        Ok(self.merge_bases(ancestor, descendant)? == [ancestor])
+        let near = on_main_line(&*self.walker()?, ancestor, descendant)?;
+        Ok(near || self.merge_bases(ancestor, descendant)? == [ancestor])
     }
 
     /// The best common ancestor.
@@ -123,9 +124,8 @@ impl Repo {
             self.without_cut(&self.walk(&[format!("{one}...{two}")])?)?;
             return Ok(bases);
         }
-        let mut store = self.store()?;
-        store.object_cache_size_if_unset(CACHE);
-        let bases = store.merge_bases_many(one, &[two]);
+        let walker = self.walker()?;
+        let bases = walker.merge_bases_many(one, &[two]);
         Ok(bases
             .map_err(|error| GitError::store("find the merge base", error))?
             .into_iter()
@@ -148,6 +148,21 @@ impl Repo {
             false => Ok(()),
         }
     }
+}
+
+/// Whether `ancestor` is one of the latest first parents of `descendant`, where what landed nearly always is.
+fn on_main_line(store: &gix::Repository, ancestor: Oid, descendant: Oid) -> Result<bool, GitError> {
+    let Ok(wanted) = object::commit(store, ancestor) else { return Ok(false) };
+    let mut next = descendant;
+    for _ in 0..PROBED {
+        let commit = object::commit(store, next)?;
+        match commit.parents.first() {
+            Some(&parent) if parent == ancestor => return Ok(true),
+            Some(&parent) if commit.committer.seconds + SKEW >= wanted.committer.seconds => next = parent,
+            _ => break,
+        }
+    }
+    Ok(false)
 }
 
 /// One object name a line.

@@ -175,13 +175,19 @@ pub enum Contained {
 /// Whether the history of `target` says that it holds all of `source`. For what the content says, pick.
 pub fn contained(repo: &Repo, target: Oid, source: &Source) -> Result<Option<Contained>, GitError> {
     let (Some(tip), Some(base)) = (source.tip(), source.base()) else { return Ok(None) };
-    if repo.is_ancestor(tip, target)? {
+    // A shallow clone may know this much, and not the range.
+    if tip == target || (repo.is_shallow() && repo.is_ancestor(tip, target)?) {
+        return Ok(Some(Contained::Ancestor));
+    }
+    let since = repo.range(target, &[base], false, usize::MAX)?;
+    // No commit is below its own parent: where the target has it, it stands in this range.
+    if since.iter().any(|commit| commit.id == tip) {
         return Ok(Some(Contained::Ancestor));
     }
     let mut wanted: Vec<Oid> = source.picks.iter().map(|pick| pick.commit).collect();
     let mut undone: Vec<String> = Vec::new();
     let mut found = None;
-    for commit in repo.range(target, &[base], false, usize::MAX)? {
+    for commit in since {
         undone.extend(reverts(&commit));
         if undone.contains(&commit.id.to_string()) {
             continue;

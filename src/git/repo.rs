@@ -4,12 +4,15 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Oid;
 use super::config::Config;
 use super::error::GitError;
 use super::run::{Call, Exit, Git};
+
+/// Enough for the commits of a walk over a large history to be inflated once, however many walks follow.
+const WALKED: usize = 16 << 20;
 
 /// A repository.
 #[derive(Debug)]
@@ -22,6 +25,7 @@ pub struct Repo {
     reftable: bool,
     config: OnceLock<Config>,
     store: OnceLock<gix::ThreadSafeRepository>,
+    walker: OnceLock<Mutex<gix::Repository>>,
 }
 
 /// What HEAD points to.
@@ -101,6 +105,7 @@ impl Repo {
             bare: *bare == b"true",
             config: OnceLock::new(),
             store,
+            walker: OnceLock::new(),
         })
     }
 
@@ -187,6 +192,19 @@ impl Repo {
             }
         };
         Ok(store.to_thread_local())
+    }
+
+    /// The one handle that history is walked with: without a commit-graph, walks cost what they inflate.
+    pub(super) fn walker(&self) -> Result<MutexGuard<'_, gix::Repository>, GitError> {
+        let walker = match self.walker.get() {
+            Some(walker) => walker,
+            None => {
+                let mut store = self.store()?;
+                store.object_cache_size_if_unset(WALKED);
+                self.walker.get_or_init(|| Mutex::new(store))
+            }
+        };
+        Ok(walker.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The branch that a rebase in this work tree is about, while HEAD is detached for it.
