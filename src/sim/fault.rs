@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::respond::Answer;
 
@@ -31,6 +31,11 @@ pub enum What {
     Redirect(String),
     /// The answer of the world before the last write.
     Stale,
+    /// The answer with every text a number and every number a text.
+    WrongTypes,
+    /// The answer with another value under this key, wherever it stands (`head_pipeline.status` for the
+    /// `status` below a `head_pipeline`). The value is JSON text.
+    Swapped(&'static str, &'static str),
 }
 
 /// A fault, and whether the request takes effect all the same.
@@ -76,7 +81,7 @@ impl Fault {
             What::Status(403),
             What::Status(404),
         ];
-        let late = [What::Slow(Duration::from_millis(20)), What::Stale];
+        let late = [What::Slow(Duration::from_millis(20)), What::Stale, What::WrongTypes];
         let both = either.into_iter().flat_map(|what| [Fault::before(what.clone()), Fault::after(what)]);
         both.chain(refusals.map(Fault::before)).chain(late.map(Fault::after)).collect()
     }
@@ -89,6 +94,8 @@ pub enum At {
     Nth(u64),
     /// The next one with this method whose path ends so, query aside.
     Next(&'static str, &'static str),
+    /// The n-th one and every later one, until the faults are lifted.
+    From(u64),
 }
 
 /// One fault of a run.
@@ -104,6 +111,11 @@ impl FaultPlan {
     /// Strikes the n-th exchange from now, counted from 1.
     pub fn nth(n: u64, fault: Fault) -> FaultPlan {
         FaultPlan { at: At::Nth(n), fault }
+    }
+
+    /// Strikes the n-th exchange from now, counted from 1, and all after it.
+    pub fn from(n: u64, fault: Fault) -> FaultPlan {
+        FaultPlan { at: At::From(n), fault }
     }
 
     /// Strikes the next exchange with this method and path ending.
@@ -124,6 +136,11 @@ impl Plans {
         self.waiting.push(plan);
     }
 
+    /// Nothing goes wrong any more.
+    pub(super) fn lift(&mut self) {
+        self.waiting.clear();
+    }
+
     /// How many faults have struck.
     pub(super) fn triggered(&self) -> u64 {
         self.triggered
@@ -139,7 +156,7 @@ impl Plans {
         let mut struck = None;
         for (at, plan) in self.waiting.iter_mut().enumerate() {
             let hit = match &mut plan.at {
-                At::Nth(left) => {
+                At::Nth(left) | At::From(left) => {
                     *left = left.saturating_sub(1);
                     *left == 0
                 }
@@ -150,7 +167,57 @@ impl Plans {
             }
         }
         self.triggered += u64::from(struck.is_some());
-        struck.map(|at| self.waiting.remove(at).fault)
+        let at = struck?;
+        match self.waiting.get_mut(at) {
+            Some(FaultPlan { at: At::From(left), fault }) => {
+                *left = 1;
+                Some(fault.clone())
+            }
+            _ => Some(self.waiting.remove(at).fault),
+        }
+    }
+}
+
+/// The real answer as a fault leaves it that changes what it says.
+pub(super) fn altered(what: &What, real: Answer) -> Answer {
+    let change: &dyn Fn(&mut Value) = match what {
+        What::WrongTypes => &wrong_types,
+        What::Swapped(key, new) => &|body| swap(body, &key.split('.').collect::<Vec<_>>(), &[], new),
+        _ => return real,
+    };
+    match serde_json::from_slice(&real.body) {
+        Ok(mut body) => {
+            change(&mut body);
+            Answer { body: body.to_string().into_bytes(), ..real }
+        }
+        Err(_) => real,
+    }
+}
+
+fn wrong_types(value: &mut Value) {
+    match value {
+        Value::String(text) => *value = json!(text.len()),
+        Value::Number(number) => *value = json!(number.to_string()),
+        Value::Array(items) => items.iter_mut().for_each(wrong_types),
+        Value::Object(fields) => fields.values_mut().for_each(wrong_types),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// Puts `new` wherever the names on the way down end with `keys`. Lists are no step of the way.
+fn swap(value: &mut Value, keys: &[&str], way: &[&str], new: &str) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| swap(item, keys, way, new)),
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                let way = [way, &[name.as_str()]].concat();
+                match way.ends_with(keys) && !field.is_null() {
+                    true => *field = serde_json::from_str(new).unwrap_or_default(),
+                    false => swap(field, keys, &way, new),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -193,6 +260,12 @@ pub(super) fn answer(what: &What) -> Option<Answer> {
             body: text.as_bytes().to_vec(),
         },
         What::Redirect(to) => Answer::text(302, "").with("location", to.clone()),
-        What::Reset | What::Hang | What::Slow(_) | What::Truncated | What::Stale => return None,
+        What::Reset
+        | What::Hang
+        | What::Slow(_)
+        | What::Truncated
+        | What::Stale
+        | What::WrongTypes
+        | What::Swapped(..) => return None,
     })
 }

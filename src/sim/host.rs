@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
 use super::fault::FaultPlan;
+use super::gate::Gate;
 use super::record::Record;
 use super::serve::{self, Exchange, Served, Shared};
 use crate::error::{Kind, Problem, Result};
@@ -49,7 +50,7 @@ impl<W: Served> Hosted<W> {
             .build()
             .map_err(|error| broken(what, error))?;
         let hosted = Hosted { shared: Arc::new(Shared::new(world)), runtime: Some(runtime) };
-        hosted.beside(listening, serve::accept)?;
+        hosted.beside(listening, |listener, shared| serve::accept(listener, shared, 0))?;
         Ok(hosted)
     }
 
@@ -65,6 +66,16 @@ impl<W: Served> Hosted<W> {
             .map_err(|error| broken(listening.what, error))?;
         runtime.spawn(accept(listener, Arc::clone(&self.shared)));
         Ok(())
+    }
+
+    /// Serves another port of the same world as a door of its own.
+    pub(super) fn door(&self, listening: Listening, door: usize) -> Result<()> {
+        self.beside(listening, |listener, shared| serve::accept(listener, shared, door))
+    }
+
+    /// Lets a gate order all exchanges from now on; the first one that is set stays.
+    pub(super) fn set_gate(&self, gate: Arc<dyn Gate>) {
+        self.shared.set_gate(gate);
     }
 
     /// Looks at or changes the world, between requests.
@@ -88,6 +99,11 @@ impl<W: Served> Hosted<W> {
     /// Makes something go wrong.
     pub(super) fn inject(&self, plan: FaultPlan) {
         self.shared.plans().add(plan);
+    }
+
+    /// Nothing goes wrong any more.
+    pub(super) fn lift_faults(&self) {
+        self.shared.plans().lift();
     }
 
     /// How many of the injected faults have struck.

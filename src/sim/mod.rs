@@ -19,6 +19,7 @@ mod deployments;
 mod entry;
 mod fault;
 mod founding;
+mod gate;
 mod git_http;
 pub mod heroku;
 mod host;
@@ -46,10 +47,12 @@ mod users;
 mod world;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::Result;
 
 pub use fault::{At, Fault, FaultPlan, What};
+pub use gate::Gate;
 pub use respond::Answer;
 pub use runner::Taken;
 pub use scenario::{Deed, Event, Scenario, When};
@@ -107,6 +110,25 @@ impl Server {
     /// Makes something go wrong.
     pub fn inject(&self, plan: FaultPlan) {
         self.hosted.inject(plan);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn lift_faults(&self) {
+        self.hosted.lift_faults();
+    }
+
+    /// Another address of the same world, by which a [`Gate`] tells its caller from others. The server's own
+    /// address is door 0.
+    pub fn door(&self, door: usize) -> Result<String> {
+        let listener = listen(0, "GitLab")?;
+        let address = format!("{}{}", listener.origin, self.with_world(|world| world.setup.root.clone()));
+        self.hosted.door(listener, door)?;
+        Ok(address)
+    }
+
+    /// Lets a gate order all exchanges from now on; the first one that is set stays.
+    pub fn set_gate(&self, gate: Arc<dyn Gate>) {
+        self.hosted.set_gate(gate);
     }
 
     /// How many of the injected faults have struck.

@@ -135,6 +135,13 @@ impl Repository {
         Ok(repository)
     }
 
+    /// This one, where its files were copied from below `from` to below `to`.
+    pub(super) fn copied(&self, from: &Path, to: &Path) -> Repository {
+        let there =
+            |path: &Path| path.strip_prefix(from).map_or_else(|_| path.to_owned(), |rest| to.join(rest));
+        Repository { git_dir: there(&self.git_dir), home: there(&self.home), ..self.clone() }
+    }
+
     fn install_hook(&self) -> std::io::Result<()> {
         let hooks = self.git_dir.join("hooks");
         std::fs::create_dir_all(&hooks)?;

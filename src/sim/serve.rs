@@ -22,7 +22,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::auth::Credentials;
-use super::fault::{Fault, Plans, What};
+use super::fault::{self, Fault, Plans, What};
+use super::gate::Gate;
 use super::record::{Asked, Record};
 use super::respond::Answer;
 
@@ -65,6 +66,7 @@ pub(super) struct Shared<W> {
     plans: Mutex<Plans>,
     trace: Mutex<Vec<Exchange>>,
     record: OnceLock<Record>,
+    gate: OnceLock<Arc<dyn Gate>>,
 }
 
 impl<W> Shared<W> {
@@ -75,7 +77,13 @@ impl<W> Shared<W> {
             plans: Mutex::default(),
             trace: Mutex::default(),
             record: OnceLock::new(),
+            gate: OnceLock::new(),
         }
+    }
+
+    pub(super) fn set_gate(&self, gate: Arc<dyn Gate>) {
+        // The first one stays.
+        let _ = self.gate.set(gate);
     }
 
     pub(super) fn world(&self) -> MutexGuard<'_, W> {
@@ -144,17 +152,17 @@ pub(super) struct Wire {
 
 type Sent = Response<BoxBody<Bytes, io::Error>>;
 
-/// Accepts connections until the runtime ends.
-pub(super) async fn accept<W: Served>(listener: TcpListener, shared: Arc<Shared<W>>) {
+/// Accepts connections at one door until the runtime ends.
+pub(super) async fn accept<W: Served>(listener: TcpListener, shared: Arc<Shared<W>>, door: usize) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(connection(stream, Arc::clone(&shared)));
+        tokio::spawn(connection(stream, Arc::clone(&shared), door));
     }
 }
 
-async fn connection<W: Served>(stream: TcpStream, shared: Arc<Shared<W>>) {
+async fn connection<W: Served>(stream: TcpStream, shared: Arc<Shared<W>>, door: usize) {
     // Small answers must not wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| Box::pin(exchange(request, Arc::clone(&shared))));
+    let service = service_fn(move |request| Box::pin(gated(request, Arc::clone(&shared), door)));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     let stream = connection.into_parts().io.into_inner();
@@ -162,6 +170,21 @@ async fn connection<W: Served>(stream: TcpStream, shared: Arc<Shared<W>>) {
         // Closing with zero linger sends a reset: the client must not take it for an end.
         let _ = stream.set_zero_linger();
     }
+}
+
+/// An exchange, let through when its turn comes where somebody orders them.
+async fn gated<W: Served>(
+    request: Request<Incoming>,
+    shared: Arc<Shared<W>>,
+    door: usize,
+) -> Result<Sent, io::Error> {
+    let Some(gate) = shared.gate.get().cloned() else { return exchange(request, shared).await };
+    let (call, waits) = (format!("{} {}", request.method(), request.uri()), Arc::clone(&gate));
+    let entered = tokio::task::spawn_blocking(move || waits.enter(door, &call)).await;
+    entered.map_err(io::Error::other)?;
+    let answer = exchange(request, shared).await;
+    gate.leave(door);
+    answer
 }
 
 async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>) -> Result<Sent, io::Error> {
@@ -208,8 +231,12 @@ async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>)
     };
     let (real, user) = served.map_or((None, None), |(answer, user)| (Some(answer), user));
     let invented = what.as_ref().and_then(W::in_place_of_answer);
-    let strange = invented.is_some();
-    let answer = invented.or(real);
+    let altered = matches!(what, Some(What::WrongTypes | What::Swapped(..)));
+    let strange = invented.is_some() || altered;
+    let answer = invented.or_else(|| match &what {
+        Some(what) => real.map(|real| fault::altered(what, real)),
+        None => real,
+    });
     if let (Some(record), Some(asked), Some(answer)) = (shared.record.get(), &asked, &answer) {
         record.note(asked, answer, strange);
     }
