@@ -114,6 +114,9 @@ impl Context {
             if let Some(named) = self.named_in_clone(&config)? {
                 config.production = named;
             }
+            if let Some(repo) = self.repo()? {
+                repo.git().be_patient(config.timeout.value);
+            }
             let _ = self.first.set(config);
         }
         self.first.get().ok_or_else(|| Problem::new(Kind::Failed, "the configuration could not be kept"))

@@ -65,8 +65,6 @@ fn carry_out(env: Env, cli: Cli) -> u8 {
     let context = Context::new(ui, env, cli.globals);
     let ended = context
         .ui
-        // git children get a Ctrl-C by themselves; one that is sent to us alone leaves at most a
-        // create-only push to finish, which harms nothing.
         .watch_signals(crate::git::forward_signal)
         .and_then(|()| dispatch(&context, cli.command))
         .and_then(|exit| context.ui.finish().map(|()| exit));

@@ -3,7 +3,8 @@
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 use super::error::Io;
 
@@ -17,10 +18,19 @@ fn running() -> MutexGuard<'static, Vec<u32>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// SIGTERM: git ends its own children and takes its locks away.
+const TERM: i32 = 15;
+
 /// Passes a signal on to every git child: one that was sent to this process alone does not reach them.
 pub fn forward(signal: i32) {
-    #[cfg(unix)]
     for &id in running().iter() {
+        tell(id, signal);
+    }
+}
+
+fn tell(id: u32, signal: i32) {
+    #[cfg(unix)]
+    {
         let id = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
         if let (Some(id), Some(signal)) = (id, rustix::process::Signal::from_named_raw(signal)) {
             let _ = rustix::process::kill_process(id, signal);
@@ -48,20 +58,34 @@ impl Running {
     }
 
     /// Writes stdin and reads both outputs to their end, at once, so that no pipe can fill up. Kills it
-    /// where stdout goes beyond `limit`.
+    /// where stdout goes beyond `limit`, and tells it to end where it takes longer than the deadline.
     pub(super) fn finish(
         mut self,
         stdin: Option<Vec<u8>>,
         limit: usize,
+        deadline: Option<Duration>,
     ) -> Io<(ExitStatus, Vec<u8>, Vec<u8>)> {
-        let (stdout, stderr) = self.converse(stdin, limit)?;
+        let (stdout, stderr) = self.converse(stdin, limit, deadline)?;
         Ok((self.reap()?, stdout, stderr))
     }
 
-    fn converse(&mut self, stdin: Option<Vec<u8>>, limit: usize) -> Io<(Vec<u8>, Vec<u8>)> {
+    fn converse(
+        &mut self,
+        stdin: Option<Vec<u8>>,
+        limit: usize,
+        deadline: Option<Duration>,
+    ) -> Io<(Vec<u8>, Vec<u8>)> {
         let child = &mut self.child;
         let (pipe_in, pipe_out, pipe_err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (id, (said_all, listens)) = (child.id(), mpsc::channel::<()>());
         std::thread::scope(|scope| {
+            if let Some(deadline) = deadline {
+                // It is not reaped before this thread has ended, so that the number is still its own.
+                scope.spawn(move || match listens.recv_timeout(deadline) {
+                    Err(mpsc::RecvTimeoutError::Timeout) => tell(id, TERM),
+                    _ => {}
+                });
+            }
             if let (Some(mut pipe), Some(bytes)) = (pipe_in, stdin) {
                 // A child that does not want all of its input says so by its exit code.
                 scope.spawn(move || pipe.write_all(&bytes));
@@ -82,6 +106,7 @@ impl Running {
             }
             let stderr =
                 stderr.join().map_err(|_| std::io::Error::other("the reader of stderr failed"))??;
+            drop(said_all);
             Ok((stdout, stderr))
         })
     }
@@ -118,9 +143,12 @@ mod tests {
         // As `forward` does it, but to this one only: other tests run children at the same time.
         let id = rustix::process::Pid::from_child(&heard.child);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        let (status, ..) = heard.finish(None, 10).unwrap();
+        let (status, ..) = heard.finish(None, 10, None).unwrap();
         assert_eq!(status.signal(), Some(15));
         assert!(!running().contains(&pid));
+        let late = Running::start(Command::new("sleep").arg("600"), false).unwrap();
+        let (status, ..) = late.finish(None, 10, Some(Duration::from_millis(20))).unwrap();
+        assert_eq!(status.signal(), Some(15), "nobody waits for it for ever");
         let unused = Running::start(Command::new("sleep").arg("600"), true).unwrap();
         let pid = unused.child.id();
         drop(unused);

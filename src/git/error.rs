@@ -77,6 +77,12 @@ pub enum GitError {
         /// The full name.
         name: String,
     },
+    /// What answered is no git server: a sign-in page, a proxy.
+    #[error("{remote} does not answer as a git server does")]
+    NoGitServer {
+        /// The remote.
+        remote: String,
+    },
     /// The object database or references could not be read or written.
     #[error("could not {what}")]
     Store {
@@ -102,23 +108,40 @@ const REFUSED: &[&str] = &[
     "could not read Password",
     "Permission denied (",
     "Host key verification failed",
+    "returned error: 401",
     "returned error: 403",
+    "returned error: 404",
     "repository not found",
     ".git/' not found",
 ];
 
-/// How git, curl and ssh say that the remote did not answer, or not to the end.
-const SILENT: &[&str] = &[
-    "unable to access",
-    "Could not read from remote repository",
-    "RPC failed",
-    "the remote end hung up",
-    "early EOF",
-    "Connection reset",
+/// How git says that it was sent elsewhere; it is told not to go there.
+const REDIRECTED: &[&str] = &[
+    "returned error: 301",
+    "returned error: 302",
+    "returned error: 303",
+    "returned error: 307",
+    "returned error: 308",
 ];
 
 /// How git says that it knows no such remote.
 const NO_REMOTE: &[&str] = &["does not appear to be a git repository", "No such remote"];
+
+/// How git says that it is this machine that stops a fetch or a push. Everything else that stops them came
+/// over the line: a server that is gone, one that is none of git's, an answer that broke off.
+const HERE: &[&str] = &[
+    "No space left",
+    "no space left",
+    "cannot lock ref",
+    "unable to create",
+    "unable to write",
+    "insufficient permission",
+    "Read-only file system",
+    "not a git repository",
+];
+
+/// What talks to a remote.
+const NETWORK: &[&str] = &["fetch", "ls-remote", "push"];
 
 fn says(stderr: &str, words: &[&str]) -> bool {
     words.iter().any(|words| stderr.contains(words))
@@ -133,6 +156,19 @@ impl GitError {
         GitError::Store { what: what.into(), cause: format!("{cause:#}") }
     }
 
+    /// Whether it was the line, or what is at its other end, that failed.
+    fn silent(&self) -> bool {
+        match self {
+            GitError::NoGitServer { .. } => true,
+            GitError::Failed { subcommand, stderr, .. } => {
+                NETWORK.contains(&subcommand.as_str()) && !says(stderr, HERE)
+            }
+            // Killed, or told to end because the other side said nothing.
+            GitError::Signal { subcommand, .. } => NETWORK.contains(&subcommand.as_str()),
+            _ => false,
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             GitError::NotFound
@@ -140,10 +176,12 @@ impl GitError {
             | GitError::NotARepository { .. }
             | GitError::BadName { .. } => Kind::Config,
             GitError::RefMoved { .. } | GitError::MissingObject(_) | GitError::Shallow => Kind::Refused,
-            GitError::Failed { stderr, .. } if says(stderr, REFUSED) || says(stderr, NO_REMOTE) => {
+            GitError::Failed { stderr, .. }
+                if [REFUSED, REDIRECTED, NO_REMOTE].iter().any(|w| says(stderr, w)) =>
+            {
                 Kind::Config
             }
-            GitError::Failed { stderr, .. } if says(stderr, SILENT) => Kind::Unreachable,
+            error if error.silent() => Kind::Unreachable,
             _ => Kind::Failed,
         }
     }
@@ -181,11 +219,18 @@ impl GitError {
             GitError::Failed { stderr, .. } if says(stderr, REFUSED) => {
                 "see whether git may use the remote at all: git fetch   (and the rest: git hotfix doctor)"
             }
-            GitError::Failed { stderr, .. } if says(stderr, SILENT) => {
-                "nothing was concluded; run the same command again"
+            GitError::Failed { stderr, .. } if says(stderr, REDIRECTED) => {
+                "redirects are not followed; set the final address: git remote set-url origin <url>"
             }
+            error if error.silent() => "nothing was concluded; run the same command again",
             GitError::Failed { subcommand, .. } if subcommand == "var" => {
                 "git config user.name <name> && git config user.email <address>"
+            }
+            GitError::Failed { .. } | GitError::Signal { .. } | GitError::Answer { .. } => {
+                "mend what git says, then run the same command again"
+            }
+            GitError::Io { .. } | GitError::Store { .. } => {
+                "mend what is said above, then run the same command again"
             }
             _ => return None,
         })

@@ -170,9 +170,18 @@ impl Repo {
         credential: Option<&Credential>,
     ) -> Result<Vec<(String, Oid)>, GitError> {
         check_remote(remote)?;
-        let call = self.network_to("ls-remote", remote, credential, false)?;
-        let call = call.args(["--quiet", "--refs", "--"]);
-        let listing = call.arg(remote).args(patterns).ok()?;
+        let ask = |patterns: &[&str]| -> Result<Vec<u8>, GitError> {
+            let call = self.network_to("ls-remote", remote, credential, false)?;
+            call.args(["--quiet", "--refs", "--"]).arg(remote).args(patterns).ok()
+        };
+        let mut listing = ask(patterns)?;
+        if listing.is_empty() {
+            // Git takes any page that is answered with 200 for a repository without references.
+            if ask(&[])?.is_empty() {
+                return Err(GitError::NoGitServer { remote: remote.to_owned() });
+            }
+            listing = ask(patterns)?;
+        }
         listing
             .lines()
             .filter_map(|line| line.split_once_str("\t"))
@@ -195,7 +204,7 @@ impl Repo {
         call = call.args(["--recurse-submodules=no", "--no-signed"]);
         call = call.arg(format!("--force-with-lease={full}:{expected}"));
         let output = call.args(["--", push.remote, &format!("{source}:{full}")]).output()?;
-        match outcome(output, &full)? {
+        match outcome(output, &full, push.hooks)? {
             // Lost to another push on the server itself: told apart by looking, not by its words.
             PushOutcome::Rejected { .. } if !self.stands_at(push, &full)? => Ok(PushOutcome::Stale),
             outcome => Ok(outcome),
@@ -232,7 +241,14 @@ impl Repo {
                 options.push(format!("--config-env=url.{bare}.{name}=GIT_HOTFIX_ADDRESS").into());
             }
         }
-        let call = self.network(options, subcommand, credential, hooks);
+        if ["http.lowspeedlimit", "http.lowspeedtime"].iter().all(|key| config.get(key).is_none()) {
+            // A server that accepts and then says nothing would hold us for ever. GitLab sends signs of life.
+            let seconds = self.git().patience().as_secs().max(1);
+            let speed = ["http.lowSpeedLimit=1".to_owned(), format!("http.lowSpeedTime={seconds}")];
+            options.extend(speed.into_iter().flat_map(|setting| ["-c".into(), setting.into()]));
+        }
+        // Git waits for ever as well where an answer ends too early; a push can take its time.
+        let call = self.network(options, subcommand, credential, hooks).within(10 * self.git().patience());
         Ok(match own {
             Some((_, address)) => call.env("GIT_HOTFIX_ADDRESS", address),
             None => call,
@@ -273,8 +289,12 @@ impl Repo {
     }
 }
 
+/// How git says that a push broke off on the line, with the exit code of a refusal.
+const BROKE: [&str; 4] =
+    ["RPC failed", "the remote end hung up", "git-http-push failed", "unexpected disconnect"];
+
 /// Reads `push --porcelain`: `<flag>\t<from>:<to>\t<summary>`.
-fn outcome(output: Output, full: &str) -> Result<PushOutcome, GitError> {
+fn outcome(output: Output, full: &str, hooks: bool) -> Result<PushOutcome, GitError> {
     let said = output.stdout.to_str_lossy().into_owned();
     let suffix = format!(":{full}");
     let line = said.lines().find_map(|line| {
@@ -298,11 +318,13 @@ fn outcome(output: Output, full: &str) -> Result<PushOutcome, GitError> {
                 PushOutcome::Rejected { reason: reason.to_owned(), remote_lines: remote_lines() }
             }
         },
-        // Git says nothing about the branch when the user's own hook refused.
-        (None, Exit::Code(1)) => PushOutcome::Rejected {
-            reason: "a hook refused the push".to_owned(),
-            remote_lines: output.stderr.lines().map(str::to_owned).collect(),
-        },
+        // Git says nothing about the branch when the user's own hook refused, nor when the line broke.
+        (None, Exit::Code(1)) if hooks && !BROKE.iter().any(|words| output.stderr.contains(words)) => {
+            PushOutcome::Rejected {
+                reason: "a hook refused the push".to_owned(),
+                remote_lines: output.stderr.lines().map(str::to_owned).collect(),
+            }
+        }
         _ => return Err(output.into_error("push")),
     };
     Ok(outcome)

@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::child::Running;
 use super::error::GitError;
@@ -60,6 +61,7 @@ pub struct Git {
     prompts: bool,
     environment: Vec<(OsString, OsString)>,
     version: Arc<OnceLock<Version>>,
+    patience: Arc<OnceLock<Duration>>,
     time: Option<LocalTime>,
 }
 
@@ -95,6 +97,7 @@ impl Git {
             prompts: false,
             environment: Vec::new(),
             version: Arc::default(),
+            patience: Arc::default(),
             time: None,
         }
     }
@@ -124,6 +127,16 @@ impl Git {
     pub fn with_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Git {
         self.environment.push((name.into(), value.into()));
         self
+    }
+
+    /// How long a server may send nothing; the first one that is set stays.
+    pub fn be_patient(&self, time: Duration) {
+        let _ = self.patience.set(time);
+    }
+
+    /// How long a server may send nothing: git itself would wait for ever.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience.get().copied().unwrap_or(Duration::from_secs(60))
     }
 
     /// The program's path.
@@ -189,7 +202,14 @@ impl Git {
         if !self.prompts {
             command.env("GIT_TERMINAL_PROMPT", "0");
         }
-        Call { command, subcommand: subcommand.into(), commits: false, stdin: None, limit: STDOUT_LIMIT }
+        Call {
+            command,
+            subcommand: subcommand.into(),
+            commits: false,
+            stdin: None,
+            limit: STDOUT_LIMIT,
+            deadline: None,
+        }
     }
 }
 
@@ -214,6 +234,7 @@ pub struct Call {
     commits: bool,
     stdin: Option<Vec<u8>>,
     limit: usize,
+    deadline: Option<Duration>,
 }
 
 /// How a call ended, and what it said.
@@ -279,6 +300,13 @@ impl Call {
         self
     }
 
+    /// Ends it when it takes longer.
+    #[must_use]
+    pub(super) fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
     /// Runs to the end; any exit is an answer.
     pub fn output(mut self) -> Result<Output, GitError> {
         let stdin = self.stdin.take();
@@ -298,7 +326,7 @@ impl Call {
         }
         let child = Running::start(&mut self.command, input)
             .map_err(|error| GitError::io(format!("could not start git {}", self.subcommand), error))?;
-        Ok(Started { child, subcommand: self.subcommand, limit: self.limit })
+        Ok(Started { child, subcommand: self.subcommand, limit: self.limit, deadline: self.deadline })
     }
 
     /// Runs to the end; anything but exit code 0 is an error. Returns stdout.
@@ -318,13 +346,14 @@ pub(super) struct Started {
     child: Running,
     subcommand: String,
     limit: usize,
+    deadline: Option<Duration>,
 }
 
 impl Started {
     /// Runs to the end; any exit is an answer.
     pub(super) fn output(self, stdin: Option<Vec<u8>>) -> Result<Output, GitError> {
-        let Started { child, subcommand, limit } = self;
-        let ended = child.finish(stdin, limit);
+        let Started { child, subcommand, limit, deadline } = self;
+        let ended = child.finish(stdin, limit, deadline);
         let (status, stdout, stderr) =
             ended.map_err(|error| GitError::io(format!("lost the connection to git {subcommand}"), error))?;
         if stdout.len() > limit {
@@ -361,46 +390,4 @@ impl Exit {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(unix)]
-    #[test]
-    fn a_repository_cannot_bring_its_own_git() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let plant = |place: &Path| {
-            std::fs::create_dir_all(place).unwrap();
-            let file = place.join("git");
-            std::fs::write(&file, "#!/bin/sh\n").unwrap();
-            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
-            file
-        };
-        let repo = dir.path().join("repo");
-        plant(&repo.join("bin"));
-        std::fs::create_dir_all(repo.join(".git")).unwrap();
-        let good = plant(&dir.path().join("usr"));
-        let path = std::env::join_paths([
-            Path::new(""),
-            Path::new("bin"),
-            &repo.join("bin"),
-            &dir.path().join("usr"),
-        ])
-        .unwrap();
-        assert_eq!(Git::find(&path, &repo).unwrap().program(), good);
-        let only = std::env::join_paths([&repo.join("bin")]).unwrap();
-        assert!(matches!(Git::find(&only, &repo), Err(GitError::NotFound)));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn an_old_git_is_refused_by_name() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("git");
-        std::fs::write(&file, "#!/bin/sh\necho git version 2.30.2\n").unwrap();
-        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
-        let error = Git::at(file).version().unwrap_err();
-        assert!(error.to_string().contains("2.30.2"), "{error}");
-    }
-}
+mod tests;
