@@ -9,7 +9,7 @@ use crate::git::commit::{Options, write_picks};
 use crate::git::incomplete::Completed;
 use crate::git::pick::Outcome;
 use crate::git::remote::Fetch;
-use crate::git::{GitError, Oid, Repo};
+use crate::git::{GitError, Head, Oid, Repo};
 use crate::gitlab::DeploymentStatus;
 
 /// GitLab's access level of a developer: the least that may push a branch.
@@ -42,7 +42,16 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             .hint(format!("git hotfix start --worktree <dir> {}", args.slug)));
     }
     let full = format!("refs/heads/{branch}");
-    if repo.ref_tip(&full)?.is_some() {
+    if let Some(tip) = repo.ref_tip(&full)? {
+        if args.pick.is_none() && args.worktree.is_none() && just_cut(repo, &branch, tip, remote, production)?
+        {
+            ctx.ui.line(format!(
+                "{branch} is cut from {production} at {} already, and switched to",
+                short(tip)
+            ));
+            ctx.ui.hint("commit the fix, then: git hotfix ship");
+            return Ok(Exit::Done);
+        }
         return Err(Problem::new(Kind::Refused, format!("{branch} exists already"))
             .hint(format!("go on with it: git switch {branch} && git hotfix status")));
     }
@@ -74,6 +83,13 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Whether we stand on the branch and nothing was committed to it: what an interrupted run would have made.
+fn just_cut(repo: &Repo, branch: &str, tip: Oid, remote: &str, production: &str) -> Result<bool> {
+    let here = matches!(repo.head()?, Head::Branch { name, .. } if name == branch);
+    let main = repo.ref_tip(&format!("refs/remotes/{remote}/{production}"))?;
+    Ok(here && main == Some(tip))
 }
 
 /// git switches over changes that it can carry along, and says which it cannot.
