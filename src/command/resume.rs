@@ -13,7 +13,7 @@ use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::DECLINED_LABEL;
 use crate::hotfix::site::{Selector, Site};
-use crate::hotfix::snapshot::{BranchContent, Fact, Lane, RequestState, Sha, Snapshot};
+use crate::hotfix::snapshot::{BranchContent, Lane, RequestState, Sha, Snapshot};
 use crate::hotfix::step::Acted;
 
 /// Prepares the work tree, or, run again when resolved, replaces the placeholder.
@@ -281,23 +281,43 @@ fn held(ctx: &Context, repo: &Repo, lane: &Lane, dir: &Path) -> Result<Held> {
     })
 }
 
+fn not_seen(target: &str) -> Problem {
+    Problem::new(
+        Kind::Unreachable,
+        format!("the merge request to {target} does not show yet that it is resolved"),
+    )
+    .hint("run the same command again")
+}
+
 /// Mends labels, draft mark and description, and removes the work tree.
 fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &Path) -> Result<Exit> {
     let s = site.observe(&Goal::Backport, &Floor::default())?;
-    let now = s.lanes.iter().find(|other| other.target == lane.target).unwrap_or(lane);
-    match &now.merge_request {
-        Fact::Known(request) if request.state == RequestState::Opened => {
-            site.mark_resolved(request, &s.policy)?;
-            ctx.ui.line(format!("!{} is resolved: draft mark and conflicts label are gone", request.iid));
-            ctx.ui.line(&request.web_url);
-        }
+    let of_lane = |s: &Snapshot| s.lanes.iter().find(|other| other.target == lane.target).cloned();
+    let now = of_lane(&s).unwrap_or_else(|| lane.clone());
+    let request = match now.merge_request.known() {
+        Some(request) if request.state == RequestState::Opened => request.clone(),
         _ => {
-            let iid = site.open_resolved(&s, now)?;
-            ctx.ui.line(format!("opened !{iid} with the resolved backport to {}", lane.target));
+            let mut floor = Floor::default();
+            floor.backports.insert(lane.target.clone(), site.open_resolved(&s, &now)?);
+            let seen = of_lane(&site.observe(&Goal::Backport, &floor)?);
+            seen.and_then(|lane| lane.merge_request.known().cloned()).ok_or_else(|| not_seen(&lane.target))?
+        }
+    };
+    // Done is what a read after the write shows.
+    let config = ctx.first()?;
+    let mut right = site.mark_resolved(&request, &s.policy)?;
+    let begun = ctx.clock.elapsed();
+    while !right {
+        ctx.clock.sleep(config.retry_base.value);
+        right = site.mark_resolved(&request, &s.policy)?;
+        if !right && ctx.clock.elapsed().saturating_sub(begun) > config.settle.value {
+            return Err(not_seen(&lane.target));
         }
     }
+    ctx.ui.line(format!("!{} is resolved: draft mark and conflicts label are gone", request.iid));
+    ctx.ui.line(&request.web_url);
     if repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, dir)) {
-        match held(ctx, repo, now, dir)? {
+        match held(ctx, repo, &now, dir)? {
             Held::Nothing | Held::WhatIsThere => repo.remove_worktree(dir)?,
             Held::Other => ctx.ui.warn(&format!(
                 "{} holds something else, and is kept; when you need it no more: git worktree remove --force {}",

@@ -56,8 +56,8 @@ impl Site<'_> {
     }
 
     /// Drops the draft mark and the `conflicts` label, adds what a clean one has, and takes the warning
-    /// out of the description.
-    pub fn mark_resolved(&self, request: &BackportRequest, policy: &Policy) -> Result<()> {
+    /// out of the description. Says whether it was so already: what was just written is to be read again.
+    pub fn mark_resolved(&self, request: &BackportRequest, policy: &Policy) -> Result<bool> {
         let gitlab = gitlab(self)?;
         let now = gitlab.merge_request(request.iid)?;
         let bare = now.title.strip_prefix("Draft:").map_or(now.title.as_str(), str::trim_start);
@@ -69,10 +69,10 @@ impl Site<'_> {
             ..MergeRequestChange::default()
         };
         if change == MergeRequestChange::default() {
-            return Ok(());
+            return Ok(true);
         }
-        gitlab.update_merge_request(request.iid, &change)?;
-        Ok(())
+        answer(gitlab.update_merge_request(request.iid, &change).map(|_| Written::Plain), &[])?;
+        Ok(false)
     }
 
     /// Opens the merge request of a resolved branch that has none.
