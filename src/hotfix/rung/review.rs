@@ -68,7 +68,7 @@ fn of(s: &Snapshot, mr: &MergeRequest) -> Check {
         "not_open" => refused(format!("!{iid} is not open"), format!("look at {at}")),
         other => refused(
             format!("GitLab does not let !{iid} be merged: {}", other.replace('_', " ")),
-            format!("see what it asks for at {at}"),
+            format!("see what it asks for at {at} , then run the same command again"),
         ),
     }
 }
