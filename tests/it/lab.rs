@@ -3,9 +3,8 @@
 //!
 //! Every run is compared with what must stay as it was: [`Desk::run`] fails where it is touched.
 
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -226,7 +225,8 @@ impl<'a> Desk<'a> {
     pub(crate) fn run(&self, args: &[&str]) -> Run {
         let before = Manifest::of(&self.dir);
         let run = self.run_moving(args);
-        before.assert_same(&Manifest::of(&self.dir), &format!("git hotfix {}", args.join(" ")));
+        let told = before.differences(&Manifest::of(&self.dir));
+        assert!(told.is_empty(), "git hotfix {} touched the clone:\n{}", args.join(" "), told.join("\n"));
         run
     }
 
@@ -257,25 +257,6 @@ impl<'a> Desk<'a> {
         assert!(!out.contains("glpat-") && !err.contains("glpat-"), "a token is shown:\n{out}\n{err}");
         let raw = String::from_utf8_lossy(&output.stdout).into_owned();
         Run { code: output.status.code().unwrap_or(-1), raw, out, err, requests }
-    }
-
-    /// Starts the program in a process group of its own, its talk going to a file.
-    pub(crate) fn spawn(&self, args: &[&str]) -> std::process::Child {
-        let talk = std::fs::File::create(self.talk()).unwrap();
-        let mut command = self.command();
-        command.args(args).process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(talk);
-        command.spawn().unwrap()
-    }
-
-    /// Where the talk of a spawned program goes.
-    pub(crate) fn talk(&self) -> PathBuf {
-        self.lab.dir().join("talk")
-    }
-
-    /// Sends a signal to a process, or with a minus to its group.
-    pub(crate) fn signal(&self, name: &str, to: &str) {
-        let done = self.bare("kill", self.lab.dir()).args(["-s", name, "--", to]).status().unwrap();
-        assert!(done.success(), "kill -s {name} -- {to}");
     }
 
     /// git in the clone; it must succeed.
