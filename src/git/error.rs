@@ -175,6 +175,8 @@ impl GitError {
             | GitError::TooOld { .. }
             | GitError::NotARepository { .. }
             | GitError::BadName { .. } => Kind::Config,
+            // A Ctrl-C goes to all of us, and the child may be the first to fall.
+            GitError::Signal { signal: 2, .. } => Kind::Interrupted,
             GitError::RefMoved { .. } | GitError::MissingObject(_) | GitError::Shallow => Kind::Refused,
             GitError::Failed { stderr, .. }
                 if [REFUSED, REDIRECTED, NO_REMOTE].iter().any(|w| says(stderr, w)) =>

@@ -77,6 +77,8 @@ impl Ui {
         let (ui, terminal) = (self.clone(), calm_terminal());
         let watch = thread::Builder::new().name("signals".to_owned()).spawn(move || {
             if let Some(signal) = incoming.forever().next() {
+                // First of all: a child that hears of it may end before we have said anything.
+                ui.shared.ending.store(true, Ordering::SeqCst);
                 forward(signal);
                 ui.end(terminal.as_ref());
                 leave();
@@ -110,7 +112,6 @@ impl Ui {
     }
 
     fn end(&self, terminal: Option<&Termios>) {
-        self.shared.ending.store(true, Ordering::SeqCst);
         if let Some(calm) = terminal {
             // A prompt reads with the terminal in raw mode.
             let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, calm);
