@@ -200,8 +200,7 @@ fn ended(
     }
     let last: Vec<&str> = run.err.lines().filter(|line| line.starts_with("interrupted")).collect();
     let says = last.len() == 1 && run.err.lines().last() == Some(last[0]);
-    let goes_on =
-        last.first().is_some_and(|line| line.contains("git hotfix ") || line.contains("run it again"));
+    let goes_on = last.first().is_some_and(|line| line.contains("git hotfix ") || line.contains("again"));
     if run.code != 130 || !says || !goes_on {
         return Err(told("not one line that says how to go on, and exit 130", run));
     }

@@ -19,7 +19,9 @@ fn each_fault_is_seen_and_takes_effect_only_when_it_says_so() {
         assert_eq!(lab.server.faults_triggered(), n as u64 + 1, "{fault:?}");
         match &fault.what {
             What::Reset | What::Truncated => assert!(struck.is_err(), "{fault:?}"),
-            What::Slow(_) | What::Stale => assert_eq!(struck.unwrap().status, 201, "{fault:?}"),
+            What::Slow(_) | What::Stale | What::WrongTypes => {
+                assert_eq!(struck.unwrap().status, 201, "{fault:?}")
+            }
             What::TooManyJson(_) => {
                 let answer = struck.unwrap();
                 assert!(answer.status == 429 && answer.body["message"]["error"].is_string());
@@ -34,7 +36,7 @@ fn each_fault_is_seen_and_takes_effect_only_when_it_says_so() {
             What::SignInPage => assert!(struck.unwrap().text.contains("<html>")),
             What::Body(text) => assert_eq!(struck.unwrap().text, *text),
             What::Redirect(to) => assert_eq!(struck.unwrap().headers["location"], to.as_str()),
-            What::Hang => {}
+            What::Hang | What::Swapped(..) => {}
         }
         let label = lab.project(&format!("labels?search=label-{n}."));
         assert_eq!(label.as_array().map(Vec::len), Some(usize::from(fault.applied)), "{fault:?}");
