@@ -27,7 +27,6 @@ const DEPLOY: &[&str] = &["deploy", "--yes", "--timeout", "0s"];
 pub(crate) fn all() -> Vec<Doubt> {
     let doubt = |scenario, key, args, never| Doubt { scenario, key, args, never };
     vec![
-        doubt("merge", "head_pipeline.status", &["merge", "--yes"], MERGE),
         doubt("merge", "detailed_merge_status", &["merge", "--yes"], MERGE),
         doubt("merge", "state", &["merge", "--yes"], MERGE),
         doubt("merge", "sha", &["merge", "--yes"], MERGE),
@@ -44,7 +43,6 @@ pub(crate) fn all() -> Vec<Doubt> {
         doubt("deploy", "sha", DEPLOY, PLAY),
         doubt("approve", "approval_summary", &["approve", "--yes", "!412"], Some(("POST", "/approval"))),
         doubt("approve", "sha", &["approve", "--yes", "!412"], Some(("POST", "/approval"))),
-        doubt("migrate", "status", &["migrate", "--yes"], PLAY),
         doubt("backport", "state", &["backport"], None),
         doubt("backport", "labels", &["backport"], None),
     ]
