@@ -294,13 +294,14 @@ fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &P
     let s = site.observe(&Goal::Backport, &Floor::default())?;
     let of_lane = |s: &Snapshot| s.lanes.iter().find(|other| other.target == lane.target).cloned();
     let now = of_lane(&s).unwrap_or_else(|| lane.clone());
-    let request = match now.merge_request.known() {
-        Some(request) if request.state == RequestState::Opened => request.clone(),
+    let (request, opened) = match now.merge_request.known() {
+        Some(request) if request.state == RequestState::Opened => (request.clone(), false),
         _ => {
             let mut floor = Floor::default();
             floor.backports.insert(lane.target.clone(), site.open_resolved(&s, &now)?);
             let seen = of_lane(&site.observe(&Goal::Backport, &floor)?);
-            seen.and_then(|lane| lane.merge_request.known().cloned()).ok_or_else(|| not_seen(&lane.target))?
+            let seen = seen.and_then(|lane| lane.merge_request.known().cloned());
+            (seen.ok_or_else(|| not_seen(&lane.target))?, true)
         }
     };
     // Done is what a read after the write shows.
@@ -314,7 +315,10 @@ fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &P
             return Err(not_seen(&lane.target));
         }
     }
-    ctx.ui.line(format!("!{} is resolved: draft mark and conflicts label are gone", request.iid));
+    ctx.ui.line(match opened {
+        true => format!("opened !{} with the resolved backport to {}", request.iid, lane.target),
+        false => format!("!{} is resolved: draft mark and conflicts label are gone", request.iid),
+    });
     ctx.ui.line(&request.web_url);
     if repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, dir)) {
         match held(ctx, repo, &now, dir)? {
