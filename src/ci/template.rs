@@ -176,7 +176,7 @@ fn deploy(config: &Config, names: &Names) -> String {
 }
 
 /// The receipt's name, without its extension.
-const RECEIPT: &str = "hotfix-receipt";
+const RECEIPT: &str = "promote-receipt";
 
 fn migrations(config: &Config, wishes: &Wishes, names: &Names) -> Result<String> {
     let paths = &config.migrations_paths.value;
