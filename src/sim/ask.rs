@@ -14,4 +14,10 @@ impl World {
         let open = self.merge_requests.iter().filter(|found| found.state == State::Opened);
         open.filter(|found| found.target != self.setup.production).map(|found| found.iid).collect()
     }
+
+    /// Open backports that are drafts: those that conflicted.
+    pub fn conflicted_backports(&self) -> Vec<u64> {
+        let open = self.open_backports().into_iter();
+        open.filter(|&iid| self.merge_request(iid).is_some_and(|found| found.draft())).collect()
+    }
 }

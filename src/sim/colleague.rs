@@ -215,6 +215,11 @@ impl World {
         self.jobs.iter().filter(|job| job.spec.name == name).map(|job| job.id).collect()
     }
 
+    /// Lets time go by.
+    pub fn pass(&mut self, seconds: i64) {
+        self.seconds += seconds;
+    }
+
     /// Adds text to a job's log, as its script would.
     pub fn add_log(&mut self, job: u64, text: &str) {
         if let Some(job) = self.job_mut(job) {

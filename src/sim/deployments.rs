@@ -217,7 +217,7 @@ impl World {
     }
 
     /// What the web page calls a rule: `represented_as` is a part of it.
-    fn rule_label(&self, rule: &Rule) -> String {
+    pub(super) fn rule_label(&self, rule: &Rule) -> String {
         self.who_label(&rule.who)
     }
 

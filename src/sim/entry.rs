@@ -1,8 +1,9 @@
-//! Which part of GitLab a request is for: the API, git over HTTP, or nothing that is there.
+//! Which part of GitLab a request is for: the API, git over HTTP, a page, or nothing that is there.
 
 use super::call::{self, Call};
 use super::fault::{self, What};
 use super::git_http::{self, GitCall};
+use super::page::{self, Asked};
 use super::respond::Answer;
 use super::route;
 use super::serve::{Served, Shared, Wire};
@@ -11,7 +12,7 @@ use super::world::World;
 impl Served for World {
     fn handle(shared: &Shared<World>, wire: Wire, stale: bool) -> (Answer, Option<String>) {
         let mut world = shared.world();
-        world.seconds += 1;
+        world.seconds += world.setup.pace;
         let name = |world: &World, id: Option<u64>| {
             id.and_then(|id| world.user(id)).map(|user| user.username.clone())
         };
@@ -66,11 +67,16 @@ impl Served for World {
                 (Answer::text(301, "").with("location", to), None)
             }
             _ => {
-                let text = format!("the embedded GitLab does not know {} {}", wire.method, wire.path);
-                (
-                    Answer::json(501, &serde_json::json!({"error": "501 Not Implemented", "message": text})),
-                    None,
-                )
+                let asked = Asked {
+                    method: wire.method,
+                    path,
+                    host: wire.host,
+                    origin: wire.origin,
+                    cookies: wire.cookies,
+                    form: wire.body,
+                };
+                let page = page::answer(&mut world, &asked);
+                (page.unwrap_or_else(|| unknown(&asked.method, &wire.path)), None)
             }
         }
     }
@@ -82,6 +88,11 @@ impl Served for World {
     fn settle(&mut self) {
         self.settle();
     }
+}
+
+fn unknown(method: &str, path: &str) -> Answer {
+    let text = format!("the embedded GitLab does not know {method} {path}");
+    Answer::json(501, &serde_json::json!({"error": "501 Not Implemented", "message": text}))
 }
 
 fn api_call(world: &World, wire: &Wire, below: &str) -> Result<Call, Answer> {

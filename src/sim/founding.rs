@@ -10,16 +10,16 @@ use super::setup::{Body, Lag, Protection, Seed, Setup, Start};
 use super::story;
 use super::world::{Status, User, World};
 
-/// Username, name, access level in the project, groups.
-const PEOPLE: &[(&str, &str, Option<u8>, &[&str])] = &[
-    ("dev", "Dev Anders", Some(30), &[]),
-    ("bo", "Bo Lindqvist", Some(30), &["tech-leads"]),
-    ("cleo", "Cleo Marsh", Some(20), &["product"]),
-    ("dan", "Dan Okafor", Some(20), &["product"]),
-    ("mia", "Mia Torres", Some(40), &[]),
-    ("bot", "hotfix-backport", Some(40), &[]),
+/// Username, name, access level in the project.
+const PEOPLE: &[(&str, &str, Option<u8>)] = &[
+    ("dev", "Dev Anders", Some(30)),
+    ("bo", "Bo Lindqvist", Some(30)),
+    ("cleo", "Cleo Marsh", Some(20)),
+    ("dan", "Dan Okafor", Some(20)),
+    ("mia", "Mia Torres", Some(40)),
+    ("bot", "hotfix-backport", Some(40)),
     // Has an account, is no member.
-    ("eve", "Eve Stone", None, &[]),
+    ("eve", "Eve Stone", None),
 ];
 
 /// The name of one of the people, or the username itself.
@@ -48,13 +48,18 @@ impl World {
             .filter(|name| branches.contains_key(*name))
             .cloned()
             .collect();
-        let users = PEOPLE.iter().zip(1..).map(|((username, name, level, groups), id)| User {
+        let groups_of = |who: &str| {
+            let own = setup.groups.iter().filter(|(member, _)| member == who);
+            own.map(|(_, group)| group.clone()).collect()
+        };
+        let users = PEOPLE.iter().zip(1..).map(|((username, name, level), id)| User {
             id,
             username: (*username).to_owned(),
             name: (*name).to_owned(),
             level: *level,
-            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+            groups: groups_of(username),
         });
+        let users = users.collect();
         let mut world = World {
             setup,
             repository,
@@ -62,7 +67,7 @@ impl World {
             seconds: 0,
             reads: 0,
             last_id: 1000,
-            users: users.collect(),
+            users,
             tokens: Vec::new(),
             labels: Vec::new(),
             branches,
@@ -75,6 +80,7 @@ impl World {
             events: Vec::new(),
             runners_work: BTreeSet::new(),
             runners_have: BTreeSet::new(),
+            page_token: super::page::token(),
             refused: Vec::new(),
         };
         for (username, ..) in PEOPLE {

@@ -56,7 +56,7 @@ pub(super) fn trace(world: &World, _call: &Call, id: &str) -> Reply {
         log.push_str(&format!("\u{1b}[32;1mChecking out {sha} as detached HEAD\u{1b}[0;m\n"));
         log.push_str(&format!("\u{1b}[32;1m$ make {}\u{1b}[0;m\n", job.spec.name));
         if job.spec.body == Body::Deploy {
-            for app in ["portal", "admin", "api-gateway"] {
+            for app in &world.setup.apps {
                 log.push_str(&format!("{app}: retag, push, release\n"));
             }
         }

@@ -30,6 +30,7 @@ mod merge;
 mod merge_requests;
 mod notes;
 mod objects;
+mod page;
 mod pipelines;
 mod present;
 mod projects;

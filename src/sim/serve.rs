@@ -13,7 +13,8 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RANGE, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue, ORIGIN,
+    RANGE, USER_AGENT,
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -147,6 +148,9 @@ pub(super) struct Wire {
     pub(super) content_encoding: String,
     pub(super) protocol: String,
     pub(super) credentials: Credentials,
+    pub(super) host: String,
+    pub(super) origin: Option<String>,
+    pub(super) cookies: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -205,6 +209,9 @@ async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>)
             private_token: header(HeaderName::from_static("private-token")),
             job_token: header(HeaderName::from_static("job-token")),
         },
+        host: header(HOST).unwrap_or_default(),
+        origin: header(ORIGIN),
+        cookies: header(COOKIE).unwrap_or_default(),
         body: body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec(),
     };
     let (index, fault) = shared.arrived(&wire);

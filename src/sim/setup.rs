@@ -243,6 +243,10 @@ pub struct Setup {
     pub branch_name_rule: Option<String>,
     /// "Allow Git push requests to the repository" with a job's token.
     pub job_token_push: bool,
+    /// Who is in which group: username and group path.
+    pub groups: Vec<(String, String)>,
+    /// The apps that production's deploy job releases.
+    pub apps: Vec<String>,
     /// The production environment's name.
     pub environment: String,
     /// How it is protected.
@@ -259,8 +263,10 @@ pub struct Setup {
     pub integration_jobs: Vec<JobSpec>,
     /// How late effects become visible.
     pub lag: Lag,
-    /// The wall clock when the world begins; each exchange takes one second of it.
+    /// The wall clock when the world begins.
     pub start: Timestamp,
+    /// How many seconds of it each exchange takes.
+    pub pace: i64,
 }
 
 impl Setup {
@@ -284,6 +290,7 @@ impl Default for Setup {
             allow_failure: start == Start::Optional,
             ..JobSpec::check(name, stage)
         };
+        let member = |who: &str, group: &str| (who.to_owned(), group.to_owned());
         Setup {
             project: "shop/web".to_owned(),
             former_project: None,
@@ -303,6 +310,8 @@ impl Default for Setup {
             commit_message_rule: None,
             branch_name_rule: None,
             job_token_push: false,
+            groups: vec![member("bo", "tech-leads"), member("cleo", "product"), member("dan", "product")],
+            apps: ["portal", "admin", "api-gateway"].map(str::to_owned).to_vec(),
             environment: "production".to_owned(),
             protection: Protection::Protected {
                 rules: vec![group(1, "tech-leads"), group(2, "product")],
@@ -328,6 +337,7 @@ impl Default for Setup {
             integration_jobs: vec![JobSpec::check("lint", "check"), JobSpec::check("build", "build")],
             lag: Lag::default(),
             start: Timestamp::constant(1_772_334_000, 0),
+            pace: 1,
         }
     }
 }

@@ -279,6 +279,8 @@ pub struct World {
     /// The names of the jobs that runners work, and the ids of those that one has taken.
     pub(super) runners_work: BTreeSet<String>,
     pub(super) runners_have: BTreeSet<u64>,
+    /// What only the forms of this world's own pages carry.
+    pub(super) page_token: String,
     /// What colleagues tried in a story and were refused.
     pub refused: Vec<String>,
 }

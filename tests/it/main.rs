@@ -40,6 +40,7 @@ mod sim_faults;
 mod sim_heroku;
 mod sim_journey;
 mod sim_lab;
+mod sim_page;
 mod sim_scenarios;
 mod sim_schemas;
 mod sim_truth;
