@@ -17,6 +17,7 @@ mod ci_template;
 mod ci_yard;
 mod cli_lab;
 mod cut_history;
+mod demo_here;
 mod doctor;
 mod drive;
 mod generated;

@@ -2,6 +2,7 @@
 //!
 //! Runs the program itself, as a user would type it, in a sandbox below the temporary folder.
 
+mod here;
 mod sandbox;
 mod story;
 
@@ -33,6 +34,10 @@ pub struct Args {
     /// Record every exchange with the embedded GitLab's API in this file, one JSON object a line
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     pub record: Option<std::path::PathBuf>,
+    /// Rehearse on a copy of the repository you are in, with its own names; neither it nor its remote is
+    /// touched
+    #[arg(long, conflicts_with = "list")]
+    pub here: bool,
     /// List the stories, with the exit code each ends with
     #[arg(long, conflicts_with = "scenario")]
     pub list: bool,
@@ -64,20 +69,34 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             format!("there are {}; what each tells: git hotfix demo --list", names.join(", ")),
         ));
     };
+    if args.here {
+        here::fits(&scenario)?;
+    }
     let git = ctx.git()?;
     let dir = sandbox::new_dir()?;
-    let server = Server::start(World::new(&dir.join("gitlab"), scenario.setup.clone())?)?;
+    let here = match args.here {
+        true => Some(here::look(ctx, &dir, &scenario.setup)?),
+        false => None,
+    };
+    let setup = here.as_ref().map_or(&scenario.setup, |here| &here.setup).clone();
+    let server = Server::start(World::new(&dir.join("gitlab"), setup)?)?;
     if let Some(file) = &args.record {
         server.record(file)?;
     }
-    let sandbox = Sandbox::set_up(git, dir, &server)?;
+    let sandbox = Sandbox::set_up(git, dir, &server, here.as_ref())?;
+    for note in here.iter().flat_map(|here| &here.notes) {
+        ctx.ui.warn(note);
+    }
     if args.serve {
         if args.scenario.is_some() {
             server.with_world(|world| world.expect(scenario.events.clone()));
         }
         return serve(ctx, &server, &sandbox, args.json);
     }
-    tell(ctx, &server, &sandbox, &scenario, &story)
+    match here.as_ref().map_or(Some(story), |here| story::drill(scenario.name, here)) {
+        Some(story) => tell(ctx, &server, &sandbox, &scenario, &story, here.is_some()),
+        None => Err(broken(scenario.name, "it has no story")),
+    }
 }
 
 fn tell(
@@ -86,18 +105,25 @@ fn tell(
     sandbox: &Sandbox,
     scenario: &Scenario,
     story: &story::Story,
+    here: bool,
 ) -> Result<Exit> {
     let started = ctx.clock.elapsed();
-    ctx.ui.line(Text::new().with(Style::Strong, format!("{}: {}", scenario.name, scenario.about)));
+    match here {
+        false => {
+            ctx.ui.line(Text::new().with(Style::Strong, format!("{}: {}", scenario.name, scenario.about)))
+        }
+        true => ctx.ui.line(Text::new().with(Style::Strong, "a fire drill on a copy of this repository")),
+    }
     ctx.ui.line(format!(
-        "an embedded GitLab at {}, project shop/web; nothing leaves this machine",
-        server.url()
+        "an embedded GitLab at {}, project {}; nothing leaves this machine",
+        server.url(),
+        sandbox.project()
     ));
     ctx.ui.line(format!("sandbox: {}", sandbox.dir().display()));
     if story.colleagues {
         server.with_world(|world| world.expect(scenario.events.clone()));
     }
-    let mut last = 0;
+    let (mut last, mut steps) = (0, Vec::new());
     for act in &story.acts {
         ctx.ui.line("");
         match act {
@@ -112,10 +138,13 @@ fn tell(
                 );
                 sandbox.commit(scenario.message)?;
             }
-            Act::Resolve => {
-                let (dir, paths) = sandbox.resolve()?;
-                show(ctx, "dev", &format!("$EDITOR {0} && git add {0}   # in {dir}", paths.join(" ")));
+            Act::Drill => {
+                let file = sandbox.write_drill()?;
+                let message = format!("Fire drill: a line in {file}");
+                show(ctx, "dev", &format!("git commit -am \"{message}\""));
+                sandbox.commit(&message)?;
             }
+            Act::Resolve => resolve(ctx, sandbox)?,
             Act::Web(who, deed, words) => {
                 ctx.ui.line(Text::new().with(Style::Dim, format!("# {who}, in the web page: {words}")));
                 server.with_world(|world| deed(world, who)).map_err(|why| broken(words, &why))?;
@@ -123,7 +152,20 @@ fn tell(
             Act::Run { who, args, code } => {
                 let args = sandbox.fill(args, server);
                 show(ctx, who, &format!("git hotfix {}", quoted(&args)));
+                let began = ctx.clock.elapsed();
                 last = sandbox.run(who, &args, server)?;
+                steps.push((
+                    format!("git hotfix {}", quoted(&args)),
+                    ctx.clock.elapsed().saturating_sub(began),
+                ));
+                // In the user's own repository the pick may well conflict: that is what a drill is to show.
+                if here && *code == 0 && last == 3 {
+                    ctx.ui.line(Text::new().with(
+                        Style::Dim,
+                        "# exit 3: your branches conflict here; this is how it is finished",
+                    ));
+                    last = finish_conflicts(ctx, server, sandbox, &mut steps)?;
+                }
                 if last != *code {
                     return Err(broken(
                         &format!("git hotfix {}", args.join(" ")),
@@ -138,17 +180,75 @@ fn tell(
     }
     let took = ctx.clock.elapsed().saturating_sub(started);
     ctx.ui.line("");
+    if here {
+        where_it_went(ctx, &steps, took);
+    }
     ctx.ui.line(format!(
         "told in {}; {} requests. The sandbox is in {}",
         crate::ui::age::elapsed(took),
         server.requests().len(),
         sandbox.dir().display()
     ));
-    ctx.ui.hint("play with it yourself: git hotfix demo --serve   (other stories: git hotfix demo --list)");
+    match here {
+        false => ctx
+            .ui
+            .hint("play with it yourself: git hotfix demo --serve   (other stories: git hotfix demo --list)"),
+        true => ctx.ui.hint("play with it yourself: git hotfix demo --here --serve"),
+    }
     Ok(match Kind::of_exit_code(last) {
         None => Exit::Done,
         Some(kind) => Exit::As(kind),
     })
+}
+
+/// Resolves what the backport's work tree holds, as a developer would.
+fn resolve(ctx: &Context, sandbox: &Sandbox) -> Result<()> {
+    let (dir, paths) = sandbox.resolve()?;
+    show(ctx, "dev", &format!("$EDITOR {0} && git add {0}   # in {dir}", paths.join(" ")));
+    Ok(())
+}
+
+/// Every backport that conflicted, to its end; gives the last exit code.
+fn finish_conflicts(
+    ctx: &Context,
+    server: &Server,
+    sandbox: &Sandbox,
+    steps: &mut Vec<(String, Duration)>,
+) -> Result<u8> {
+    let mut last = 3;
+    for iid in server.with_world(|world| world.conflicted_backports()) {
+        for resolved in [false, true] {
+            if resolved {
+                resolve(ctx, sandbox)?;
+            }
+            let args = ["backport".to_owned(), "--continue".to_owned(), format!("!{iid}")];
+            show(ctx, "dev", &format!("git hotfix {}", quoted(&args)));
+            let began = ctx.clock.elapsed();
+            last = sandbox.run("dev", &args, server)?;
+            steps.push((format!("git hotfix {}", quoted(&args)), ctx.clock.elapsed().saturating_sub(began)));
+        }
+    }
+    Ok(last)
+}
+
+/// Where the time of a drill went, and what it leaves out.
+fn where_it_went(ctx: &Context, steps: &[(String, Duration)], took: Duration) {
+    let mut block = Block::new();
+    for (step, took) in steps {
+        block = block.cells("  ", [Text::from(seconds(*took)), Text::from(step.as_str())]);
+    }
+    let typed: Duration = steps.iter().map(|(_, took)| *took).sum();
+    let rest = seconds(took.saturating_sub(typed));
+    block = block.cells("  ", [Text::from(rest), Text::from("the fix, and setting the stage")]);
+    ctx.ui.line(Text::new().with(Style::Strong, "where the time went"));
+    ctx.ui.data(&block);
+    ctx.ui.line(
+        "pipelines and people answer at once here: add what yours take. Your repository was only read.",
+    );
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1}s", took.as_secs_f64())
 }
 
 fn show(ctx: &Context, who: &str, command: &str) {
@@ -168,6 +268,13 @@ fn broken(what: &str, why: &str) -> Problem {
     Problem::new(Kind::Failed, format!("the story broke at `{what}`"))
         .because(why)
         .hint("this is a defect of git-hotfix: please report it with the output above")
+}
+
+/// What the file system refused.
+fn failed(what: &str, error: &std::io::Error) -> Problem {
+    Problem::new(Kind::Failed, format!("could not {what}"))
+        .because(error)
+        .hint("free some room or name another folder: TMPDIR=<dir> git hotfix demo")
 }
 
 /// Who can be played, as scripts know them.
@@ -191,7 +298,7 @@ fn serve(ctx: &Context, server: &Server, sandbox: &Sandbox, as_json: bool) -> Re
             .to_string(),
         ),
         false => {
-            ctx.ui.line(format!("GitLab    {}", server.url()));
+            ctx.ui.line(format!("GitLab    {}   (open it in a browser)", server.url()));
             ctx.ui.line(format!("project   {project}"));
             ctx.ui.line(format!("clone     {}", server.project_url()));
             ctx.ui.line(format!("workdir   {workdir}"));

@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use super::failed;
+use super::here::Here;
+use crate::config::KEYS;
 use crate::error::{Kind, Problem, Result};
 use crate::git::Git;
 use crate::sim::{Scenario, Server};
@@ -40,7 +43,7 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     /// Clones the project for the developer.
-    pub(super) fn set_up(git: Git, dir: PathBuf, server: &Server) -> Result<Sandbox> {
+    pub(super) fn set_up(git: Git, dir: PathBuf, server: &Server, here: Option<&Here>) -> Result<Sandbox> {
         let home = dir.join("home");
         std::fs::create_dir_all(&home).map_err(|error| failed("make the sandbox", &error))?;
         let global = home.join("gitconfig");
@@ -63,12 +66,17 @@ impl Sandbox {
             .map_err(|error| failed("write the sandbox's credentials", &error))?;
         // In the clone's own configuration, so that commands typed from another terminal find it too.
         let helper = format!("credential.{base}.helper=store --file='{}'", credentials.display());
-        git.call("clone")
+        let mut call = git
+            .call("clone")
             .args(["--quiet", "-c", "user.name=Dev Eloper", "-c", "user.email=dev@shop.example"])
-            .args(["-c", &helper, "-c", &format!("hotfix.url={base}")])
-            .args(["--", &project_url])
-            .arg(&clone)
-            .ok()?;
+            .args(["-c", &helper, "-c", &format!("hotfix.url={base}")]);
+        for (key, value) in here.map(|here| here.settings.as_slice()).unwrap_or_default() {
+            call = call.args(["-c", &format!("{key}={value}")]);
+        }
+        if let Some(borrow) = here.and_then(|here| here.borrow.as_ref()) {
+            call = call.arg("--reference").arg(borrow);
+        }
+        call.args(["--", &project_url]).arg(&clone).ok()?;
         Ok(Sandbox { dir, git, project })
     }
 
@@ -101,6 +109,23 @@ impl Sandbox {
         Ok(files)
     }
 
+    /// Writes the harmless fix of a fire drill: a line below the read-me, or a file where there is none.
+    pub(super) fn write_drill(&self) -> Result<String> {
+        const LINE: &str = "\nA fire drill of git hotfix wrote this line; it is in the rehearsal only.\n";
+        let told = |error| failed("write the fix", &error);
+        let names = std::fs::read_dir(self.clone_dir()).map_err(told)?.flatten();
+        let names = names.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+        let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        let readme = names.into_iter().find(|name| name.to_lowercase().starts_with("readme"));
+        let name = readme.unwrap_or_else(|| "HOTFIX-DRILL.md".to_owned());
+        let file = self.clone_dir().join(&name);
+        let mut text = std::fs::read(&file).unwrap_or_default();
+        text.extend_from_slice(LINE.as_bytes());
+        std::fs::write(&file, text).map_err(told)?;
+        Ok(name)
+    }
+
     /// Commits everything in the clone.
     pub(super) fn commit(&self, message: &str) -> Result<()> {
         let clone = self.clone_dir();
@@ -128,11 +153,11 @@ impl Sandbox {
     }
 
     /// Puts in what is only known once the story runs: `{fix}`, `{other}`, `{backport}`.
-    pub(super) fn fill(&self, args: &[&str], server: &Server) -> Vec<String> {
+    pub(super) fn fill(&self, args: &[String], server: &Server) -> Vec<String> {
         let number =
             |branch: &str| server.with_world(|world| world.merge_request_from(branch)).map_or(0, |iid| iid);
         args.iter()
-            .map(|arg| match *arg {
+            .map(|arg| match arg.as_str() {
                 "{other}" => format!("!{}", number("hotfix/orders-csv")),
                 other => other.to_owned(),
             })
@@ -145,7 +170,7 @@ impl Sandbox {
         let program =
             std::env::current_exe().map_err(|error| failed("find this program's own file", &error))?;
         let mut command = std::process::Command::new(program);
-        for name in HIDDEN {
+        for name in HIDDEN.into_iter().chain(KEYS.iter().map(|key| key.variable)) {
             command.env_remove(name);
         }
         let home = self.dir.join("home");
@@ -164,10 +189,4 @@ impl Sandbox {
             .map_err(|error| failed("run this program", &error))?;
         Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
     }
-}
-
-fn failed(what: &str, error: &std::io::Error) -> Problem {
-    Problem::new(Kind::Failed, format!("could not {what}"))
-        .because(error)
-        .hint("free some room or name another folder: TMPDIR=<dir> git hotfix demo")
 }

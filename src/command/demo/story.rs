@@ -1,6 +1,7 @@
 //! The stories of the demo, one short list of acts for each scenario: what is typed, by whom, and the exit
 //! code it ends with.
 
+use super::here::Here;
 use crate::sim::World;
 
 /// What somebody does in the web page.
@@ -12,6 +13,8 @@ pub(super) enum Act {
     Say(&'static str),
     /// The developer writes and commits the fix.
     Fix,
+    /// The developer writes and commits the harmless fix of a fire drill.
+    Drill,
     /// The developer resolves the conflict.
     Resolve,
     /// Somebody clicks in the web page.
@@ -21,7 +24,7 @@ pub(super) enum Act {
         /// Who.
         who: &'static str,
         /// What, after `git hotfix`.
-        args: &'static [&'static str],
+        args: Vec<String>,
         /// The exit code it ends with.
         code: u8,
     },
@@ -38,11 +41,15 @@ pub(super) struct Story {
 }
 
 fn dev(args: &'static [&'static str], code: u8) -> Act {
-    Act::Run { who: "dev", args, code }
+    Act::Run { who: "dev", args: owned(args), code }
+}
+
+fn owned(args: &[&str]) -> Vec<String> {
+    args.iter().map(|arg| (*arg).to_owned()).collect()
 }
 
 fn run(who: &'static str, args: &'static [&'static str]) -> Act {
-    Act::Run { who, args, code: 0 }
+    Act::Run { who, args: owned(args), code: 0 }
 }
 
 /// The story of a scenario.
@@ -142,6 +149,40 @@ fn by_hand() -> Vec<Act> {
         dev(&["ship", "--yes"], 0),
         dev(&["status"], 0),
     ]
+}
+
+/// A story's fire drill in the user's own repository: its acts, with a harmless fix.
+pub(super) fn drill(name: &str, here: &Here) -> Option<Story> {
+    if name != "clean" {
+        let mut story = of(name)?;
+        for act in &mut story.acts {
+            match act {
+                Act::Fix => *act = Act::Drill,
+                Act::Run { args, .. } if args.first().is_some_and(|verb| verb == "start") => {
+                    *args = owned(&["start", "fire-drill"]);
+                }
+                _ => {}
+            }
+        }
+        return Some(story);
+    }
+    let mut acts = vec![
+        Act::Say("a fire drill: a harmless fix, on its way to production"),
+        dev(&["start", "fire-drill"], 0),
+    ];
+    acts.extend([Act::Drill, dev(&["open"], 0), dev(&["merge", "--yes"], 0), dev(&["wait", "build"], 0)]);
+    for (role, who) in &here.roles {
+        acts.push(Act::Run { who, args: owned(&["approve", "--as", role, "--yes"]), code: 0 });
+    }
+    acts.extend([Act::Say("play the job once, follow it, backport"), dev(&["ship", "--yes"], 0)]);
+    let confirm = ["verify", "--confirm", "the drill's line is there"];
+    let open = if here.has_target { 8 } else { 0 };
+    acts.push(Act::Run { who: "dev", args: owned(&confirm), code: open });
+    if here.has_target {
+        acts.push(Act::Web("mia", merge_backports, "reviews and merges the backports"));
+        acts.push(dev(&["verify"], 0));
+    }
+    Some(Story { colleagues: false, acts, ends_with: 0 })
 }
 
 fn retry_failed(world: &mut World, who: &str) -> Result<(), String> {
