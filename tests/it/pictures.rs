@@ -86,7 +86,10 @@ impl Session<'_> {
 /// A text with colours as an SVG that is readable on light and on dark.
 fn svg(title: &str, text: &str) -> String {
     let lines: Vec<&str> = text.trim_end().lines().collect();
-    let width = COLUMNS as f64 * CELL + 40.0;
+    // An address is never broken, so a line may be longer than the terminal is wide.
+    let length = |line: &&str| spans(line).iter().map(|(_, words)| words.chars().count()).sum();
+    let columns: usize = lines.iter().map(length).max().unwrap_or(0).max(COLUMNS);
+    let width = columns as f64 * CELL + 40.0;
     let height = lines.len() as f64 * LINE + 40.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
