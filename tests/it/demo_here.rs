@@ -75,8 +75,8 @@ impl House {
         let mut command = self.command(env!("CARGO_BIN_EXE_git-hotfix"), dir);
         let output = command.args(args).output().unwrap();
         let after = whole();
-        before.0.assert_same(&after.0, "the rehearsal");
-        before.1.assert_same(&after.1, "the rehearsal");
+        assert_eq!(before.0.differences(&after.0), Vec::<String>::new(), "the rehearsal touched the clone");
+        assert_eq!(before.1.differences(&after.1), Vec::<String>::new(), "the rehearsal touched the remote");
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         (output.status.code().unwrap_or(-1), text)
