@@ -83,6 +83,10 @@ pub enum Command {
     List(command::list::Args),
     /// Give a hotfix up, while nothing has landed
     Abort(command::abort::Args),
+    /// Take a deployment back: play the rollback job, once, and follow it
+    Rollback(command::rollback::Args),
+    /// Open the merge request that takes what landed back on the production branch
+    Revert(command::revert::Args),
     /// Ask those who must approve, in plain words with the link
     Ask(command::ask::Args),
     /// Find out how this project works, and write .hotfix.toml

@@ -66,16 +66,6 @@ fn head(config: &Config, wishes: &Wishes, names: &Names) -> String {
         true => "masked and protected, in no environment's scope: the migration job names none".to_owned(),
         false => format!("masked and protected, in the scope of {}", config.environment.value),
     };
-    let backport_token = match names.backports {
-        true => {
-            "\
-#   GIT_HOTFIX_TOKEN   project access token, role Developer, scopes api and write_repository;
-#                      masked and protected, in no environment's scope: the backport names no environment.
-#                      The job's own token can open no merge request, and its pushes start no pipeline.
-"
-        }
-        false => "",
-    };
     format!(
         "\
 # The hotfix lane of {main}. Written by `git hotfix ci template`; write it again after a change of .hotfix.toml.
@@ -88,7 +78,10 @@ fn head(config: &Config, wishes: &Wishes, names: &Names) -> String {
 # Variables (Settings > CI/CD):
 #
 #   HEROKU_API_KEY     {key}
-{backport_token}#
+#   GIT_HOTFIX_TOKEN   project access token, role Developer, scopes api and write_repository; masked and
+#                      protected, in no environment's scope. The job's own token can open no merge request,
+#                      and its pushes start no pipeline.
+#
 # A push to {main} that is no hotfix (a sync job after a normal release) should start no such jobs: push it
 # with `-o ci.skip`, or with `-o ci.variable=\"HOTFIX_LANE=normal\"`.
 {more}",
@@ -164,19 +157,15 @@ fn deploy(config: &Config, names: &Names) -> String {
     access: developer
     expire_in: 1 year
     paths:
-      - {receipt}.json
-      - {receipt}.md
+      - promote-receipt.json
+      - promote-receipt.md
 ",
         deploy = names.deploy,
         environment = names.environment,
         group = names.group,
         rollback = names.rollback,
-        receipt = RECEIPT,
     )
 }
-
-/// The receipt's name, without its extension.
-const RECEIPT: &str = "promote-receipt";
 
 fn migrations(config: &Config, wishes: &Wishes, names: &Names) -> Result<String> {
     let paths = &config.migrations_paths.value;
@@ -289,7 +278,7 @@ fn rollback(config: &Config, names: &Names) -> String {
   extends: .hotfix
   # It must not need {deploy}: GitLab skips a manual job for good when what it needs failed,
   # and that is when this one is wanted. So it can be played at any time, fetches the receipt from the
-  # deployment's job by itself, and refuses where there is none.
+  # deployment's job by itself (with GIT_HOTFIX_TOKEN), and refuses where there is none.
   needs: []
   # `access`, since a deployment here would be recorded as one of this very commit: GitLab would say that
   # production runs what was just taken away. It would also wait for approvals of its own.
@@ -301,21 +290,21 @@ fn rollback(config: &Config, names: &Names) -> String {
   # Never in the way of a pipeline that needs no rollback.
   allow_failure: true
   script:
-    - git hotfix ci promote --rollback
+    - git hotfix ci receipt >promote-receipt.json
+    - git hotfix ci promote --rollback promote-receipt.json
   artifacts:
     when: always
     access: developer
     expire_in: 1 year
     paths:
-      - {receipt}.json
-      - {receipt}.md
+      - rollback-receipt.json
+      - rollback-receipt.md
 # The next deployment is a new merge request to {main}: this job does not touch git.
 ",
         rollback = names.rollback,
         deploy = names.deploy,
         environment = names.environment,
         group = names.group,
-        receipt = RECEIPT,
         main = config.production.value,
     )
 }

@@ -9,7 +9,7 @@ use crate::error::{Kind, Problem, Result};
 use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
 use crate::hotfix::site::Site;
-use crate::hotfix::snapshot::{BranchContent, Fact, Lane, Pick, RequestState, Snapshot};
+use crate::hotfix::snapshot::{BranchContent, Fact, Lane, Pick, RequestState, Sha, Snapshot};
 use crate::ui::follow::Answers;
 use crate::ui::status_json;
 use crate::ui::{Block, Row, Style, Symbol, Text};
@@ -57,6 +57,7 @@ pub(super) enum Verdict {
     AlreadyThere,
     /// An open merge request brings what a person made of it.
     ByHand,
+    NotNeeded,
     Failed,
 }
 
@@ -67,6 +68,7 @@ impl Verdict {
             Verdict::Conflicts => "conflicts",
             Verdict::AlreadyThere => "already-there",
             Verdict::ByHand => "by-hand",
+            Verdict::NotNeeded => "not-needed",
             Verdict::Failed => "failed",
         }
     }
@@ -152,6 +154,13 @@ fn tell(ctx: &Context, s: &Snapshot, ended: &[Ended], problem: Option<Problem>, 
                 .hint("name one: git hotfix backport --to <branch>")
         }));
     }
+    if let Some(by) = reverted(s) {
+        ctx.ui.warn(&format!(
+            "{} took it back on {}: what is reverted needs no backport",
+            by.short(),
+            s.policy.production_branch
+        ));
+    }
     let some_failed = ended.iter().any(|lane| lane.result == Verdict::Failed);
     match json {
         true => ctx.ui.json(&document(s, ended)),
@@ -172,11 +181,19 @@ fn tell(ctx: &Context, s: &Snapshot, ended: &[Ended], problem: Option<Problem>, 
     })
 }
 
+/// The commit on the production branch that took what landed back.
+fn reverted(s: &Snapshot) -> Option<&Sha> {
+    s.landed.known().and_then(|landed| landed.reverted_by.as_ref())
+}
+
 fn looked_at(s: &Snapshot) -> Vec<Ended> {
     let lanes = s.lanes.iter().cloned();
     lanes
         .map(|lane| Ended {
-            result: Verdict::of(&lane),
+            result: match reverted(s) {
+                Some(_) => Verdict::NotNeeded,
+                None => Verdict::of(&lane),
+            },
             commit: lane.remote.known().map(|branch| branch.tip.to_string()),
             branch: lane.branch.clone(),
             lane,
@@ -196,7 +213,8 @@ fn write_local(site: &Site<'_>, s: &Snapshot) -> Result<Vec<Ended>> {
         else {
             continue;
         };
-        if matches!(pick, Pick::AlreadyThere | Pick::Failed(_)) || lane.lane.contained.known().is_some() {
+        let idle = matches!(pick, Pick::AlreadyThere | Pick::Failed(_)) || reverted(s).is_some();
+        if idle || lane.lane.contained.known().is_some() {
             continue;
         }
         let made = site.write_backport(tip, landed, pick)?;
@@ -262,7 +280,7 @@ fn view(s: &Snapshot, ended: &[Ended]) -> Block {
     let mut block = Block::new();
     for lane in ended {
         let symbol = match lane.result {
-            Verdict::Clean | Verdict::AlreadyThere | Verdict::ByHand => Symbol::Done,
+            Verdict::Clean | Verdict::AlreadyThere | Verdict::ByHand | Verdict::NotNeeded => Symbol::Done,
             Verdict::Conflicts => Symbol::Attention,
             Verdict::Failed => Symbol::Failed,
         };
@@ -274,6 +292,7 @@ fn view(s: &Snapshot, ended: &[Ended]) -> Block {
             Verdict::ByHand => "by hand",
             Verdict::Conflicts if s.landed.known().is_none() => "will conflict",
             Verdict::Conflicts => "conflicts",
+            Verdict::NotNeeded => "not needed",
             Verdict::Failed => "failed",
         });
         if let (Some(branch), Some(commit)) = (&lane.branch, &lane.commit) {

@@ -37,8 +37,13 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
-    let answers =
-        Answers { yes: args.yes, with: args.with, bell: true, again: "git hotfix deploy".to_owned() };
+    let answers = Answers {
+        yes: args.yes,
+        with: args.with,
+        bell: true,
+        again: "git hotfix deploy".to_owned(),
+        ..Answers::default()
+    };
     let options = flow::Options { answers, waits: true, timeout: args.timeout, ..flow::Options::default() };
     let goal = Goal::Deploy { again: args.again };
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &goal, options)?;
@@ -50,6 +55,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     if let (true, Some(job)) = (args.log || failed, job) {
         log(ctx, job.id, &job.web_url)?;
     }
+    ran.show_way_back(ctx);
     match problem {
         Some(problem) => Err(problem),
         None => {
@@ -70,7 +76,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
 }
 
 /// The end of a job's log; GitLab sends it whole each time, so only so much is kept.
-fn log(ctx: &Context, job: u64, web_url: &str) -> Result<()> {
+pub(super) fn log(ctx: &Context, job: u64, web_url: &str) -> Result<()> {
     let tail = ctx.gitlab_required()?.log(job, 0, TAIL)?;
     if tail.skipped > 0 {
         ctx.ui.say(format!("(the first {} are left out: {web_url})", crate::ui::age::size(tail.skipped)));

@@ -234,7 +234,7 @@ fn jobs(config: &Config, there: Option<&There>, local: Option<&str>) -> Vec<Find
     findings
 }
 
-fn view(report: &Report) -> Block {
+pub(super) fn view(report: &Report) -> Block {
     let mut block = Block::new();
     for (index, (title, findings)) in report.groups.iter().enumerate() {
         if index > 0 {
@@ -257,7 +257,7 @@ fn view(report: &Report) -> Block {
     block
 }
 
-fn summary(report: &Report) -> String {
+pub(super) fn summary(report: &Report) -> String {
     let count = |state: &str, words: &str| match report.count(state) {
         0 => None,
         count => Some(format!("{count} {words}")),

@@ -16,6 +16,7 @@ use crate::hotfix::site::{Selector, Settings, Site};
 use crate::hotfix::snapshot::{Policy, Role, Sha};
 use crate::ui::follow::{Answers, Follower};
 use crate::ui::status::{Moment, screen};
+use crate::ui::way_back;
 
 /// How long something that may never come (a pipeline) is waited for.
 const GRACE: Duration = Duration::from_secs(180);
@@ -147,6 +148,7 @@ fn policy(config: &crate::config::Config) -> Policy {
         deploy_jobs: config.deploy_jobs.value.clone(),
         apps: config.apps.value.clone(),
         roles: roles.map(|role| Role { name: role.name.clone(), rule: role.rule.clone() }).collect(),
+        rollback_job: config.rollback_job.value.clone(),
         migration_job: config.migrations_job.value.clone(),
         backport_labels: config.backport_labels.value.clone(),
         conflict_labels: config.conflict_labels.value.clone(),
@@ -244,6 +246,13 @@ impl Ran {
     pub(super) fn show(&self, ctx: &Context) {
         let zone = ctx.zone();
         ctx.ui.data(&screen(&self.outcome.snapshot, &self.whole_plan(), &self.moment(&zone)));
+    }
+
+    /// After a deployment that failed or was taken back: what each app runs, and whether one can go back.
+    pub(super) fn show_way_back(&self, ctx: &Context) {
+        if let Some(card) = way_back::card(&self.outcome.snapshot, &self.named) {
+            ctx.ui.say_block(&card);
+        }
     }
 
     /// What the last look means for the whole flow.

@@ -19,6 +19,8 @@ pub mod merge;
 pub mod migrate;
 pub mod open;
 mod resume;
+pub mod revert;
+pub mod rollback;
 pub mod ship;
 pub mod start;
 pub mod status;
@@ -96,6 +98,8 @@ fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Verify(args)) => verify::run(context, args),
         Some(Command::List(args)) => list::run(context, args),
         Some(Command::Abort(args)) => abort::run(context, args),
+        Some(Command::Rollback(args)) => rollback::run(context, args),
+        Some(Command::Revert(args)) => revert::run(context, args),
         Some(Command::Ci(args)) => ci::run(context, args),
         Some(Command::Demo(args)) => demo::run(context, args),
         Some(Command::Ask(args)) => ask::run(context, args),
@@ -116,6 +120,7 @@ fn wants_json(command: Option<&Command>) -> bool {
         Some(Command::Verify(args)) => args.json,
         Some(Command::Demo(args)) => args.json,
         Some(Command::Doctor(args)) => args.json,
+        Some(Command::Ci(args)) => args.json(),
         _ => false,
     }
 }

@@ -37,7 +37,13 @@ pub struct Args {
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     ctx.clone_here()?;
-    let answers = Answers { yes: args.yes, with: args.with, bell: true, again: "git hotfix ship".to_owned() };
+    let answers = Answers {
+        yes: args.yes,
+        with: args.with,
+        bell: true,
+        again: "git hotfix ship".to_owned(),
+        ..Answers::default()
+    };
     let options = flow::Options {
         answers,
         waits: true,
@@ -47,6 +53,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     };
     let goal = Goal::Ship(args.request.options());
     let ran = flow::run(ctx, args.hotfix.as_deref(), &goal, options)?;
+    ran.show_way_back(ctx);
     if let Some(problem) = ran.problem() {
         return Err(problem);
     }

@@ -2,19 +2,13 @@
 //! environment they deploy to.
 //!
 //! Reads both GitLab's merged file and the plain one of a clone (anchors, `<<`, `extends`). Includes are
-//! not fetched: where there are any, a job that is not seen may exist all the same. Anchors are shared,
-//! never copied out, and a file that would grow beyond measure through them is refused.
+//! not fetched: where there are any, a job that is not seen may exist all the same.
 
-use std::collections::HashMap;
+mod yaml;
+
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser};
-
-/// No honest file is nested deeper.
-const DEEPEST: usize = 64;
-
-/// No honest file holds more once its anchors are written out.
-const HEAVIEST: usize = 2_000_000;
+use yaml::Node;
 
 /// No honest file is longer.
 const LONGEST: usize = 4 << 20;
@@ -42,6 +36,8 @@ pub struct Way {
     pub when: String,
     /// Whether the pipeline goes on, and counts as good, without it.
     pub allow_failure: bool,
+    /// What must hold for it (`if`, or the names of `only`); none where it always comes.
+    pub condition: Option<String>,
 }
 
 /// A job.
@@ -55,6 +51,18 @@ pub struct Job {
     pub action: Option<String>,
     /// How it may start: one for each rule, or the one of the job itself.
     pub ways: Vec<Way>,
+    /// Its stage.
+    pub stage: String,
+    /// The jobs it waits for in place of the stages before; an empty list waits for nothing.
+    pub needs: Option<Vec<String>>,
+    /// What keeps it from running beside others.
+    pub resource_group: Option<String>,
+    /// Whether GitLab starts it again by itself when it fails.
+    pub retries: bool,
+    /// Whether it leaves its artifacts after a failure, too.
+    pub keeps_artifacts: bool,
+    /// Its commands.
+    pub script: String,
 }
 
 impl Job {
@@ -72,6 +80,8 @@ impl Job {
 /// A pipeline file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CiFile {
+    /// The stages, in their order.
+    pub stages: Vec<String>,
     /// Its jobs, as they stand in it; hidden ones (`.name`) are templates.
     pub jobs: Vec<Job>,
     /// Whether other files belong to it that were not read.
@@ -84,7 +94,7 @@ impl CiFile {
         if text.len() > LONGEST {
             return Err(format!("it is longer than {} MiB", LONGEST >> 20));
         }
-        let root = Tree::default().read(text)?;
+        let root = yaml::read(text)?;
         let Some(top) = root.as_deref().and_then(Node::map) else {
             return Err("it holds no jobs".to_owned());
         };
@@ -95,52 +105,24 @@ impl CiFile {
             })
             .map(|(name, _)| job(top, name))
             .collect();
-        Ok(CiFile { jobs, includes: top.iter().any(|(name, _)| name == "include") })
+        let stages = root.as_deref().and_then(|root| root.get("stages")).map(words);
+        let stages = stages.unwrap_or_else(|| ["build", "test", "deploy"].map(str::to_owned).to_vec());
+        Ok(CiFile { stages, jobs, includes: top.iter().any(|(name, _)| name == "include") })
+    }
+
+    /// Whether `job` stands in a later stage than `other`.
+    pub fn comes_after(&self, job: &Job, other: &Job) -> bool {
+        let place = |stage: &str| match stage {
+            ".pre" => Some(0),
+            ".post" => Some(usize::MAX),
+            stage => self.stages.iter().position(|known| known == stage).map(|at| at + 1),
+        };
+        place(&job.stage).zip(place(&other.stage)).is_some_and(|(one, two)| one > two)
     }
 
     /// The job of this name.
     pub fn job(&self, name: &str) -> Option<&Job> {
         self.jobs.iter().find(|job| job.name == name)
-    }
-}
-
-#[derive(Debug)]
-enum Node {
-    Scalar(String),
-    List(Vec<Rc<Node>>),
-    Map(Vec<(String, Rc<Node>)>),
-}
-
-impl Node {
-    fn map(&self) -> Option<&[(String, Rc<Node>)]> {
-        match self {
-            Node::Map(entries) => Some(entries),
-            _ => None,
-        }
-    }
-
-    fn text(&self) -> Option<&str> {
-        match self {
-            Node::Scalar(text) if !matches!(text.as_str(), "" | "~" | "null") => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The value of a key; of one given twice the last, and before what `<<` brings in.
-    fn get(&self, key: &str) -> Option<&Node> {
-        let own = self.map()?.iter().rev().find(|(name, _)| name == key).map(|(_, node)| &**node);
-        own.or_else(|| {
-            let merged = self.map()?.iter().filter(|(name, _)| name == "<<");
-            merged.flat_map(|(_, node)| node.each()).find_map(|node| node.get(key))
-        })
-    }
-
-    /// The items of a list, or the one thing it is.
-    fn each(&self) -> Vec<&Node> {
-        match self {
-            Node::List(items) => items.iter().map(|item| &**item).collect(),
-            other => vec![other],
-        }
     }
 }
 
@@ -178,11 +160,31 @@ fn job(top: &[(String, Rc<Node>)], name: &str) -> Job {
     let chain = Chain::of(top, name);
     let environment = chain.get("environment");
     let part = |key: &str| environment.and_then(|node| node.get(key)).and_then(Node::text).map(str::to_owned);
+    let default = top.iter().rev().find(|(key, _)| key == "default").map(|(_, node)| &**node);
+    let retry = chain.get("retry").or_else(|| default?.get("retry"));
+    let times = retry.and_then(|node| node.text().or_else(|| node.get("max")?.text()));
+    let artifacts = chain.get("artifacts").and_then(|node| node.get("when")).and_then(Node::text);
+    let needs = chain.get("needs").filter(|needs| matches!(needs, Node::List(_)));
+    let need = |node: &&Node| node.text().or_else(|| node.get("job")?.text()).map(str::to_owned);
     Job {
         name: name.to_owned(),
         environment: environment.and_then(Node::text).map(str::to_owned).or_else(|| part("name")),
         action: part("action"),
         ways: ways(&chain),
+        stage: chain.text("stage").unwrap_or("test").to_owned(),
+        needs: needs.map(|needs| needs.each().iter().filter_map(need).collect()),
+        resource_group: chain.text("resource_group").map(str::to_owned),
+        retries: times.is_some_and(|times| times != "0"),
+        keeps_artifacts: artifacts == Some("always"),
+        script: chain.get("script").map(words).unwrap_or_default().join("\n"),
+    }
+}
+
+/// The words of a list, or the one word it is; lists within the list are part of it.
+fn words(node: &Node) -> Vec<String> {
+    match node {
+        Node::List(items) => items.iter().flat_map(|item| words(item)).collect(),
+        other => other.text().map(str::to_owned).into_iter().collect(),
     }
 }
 
@@ -190,11 +192,13 @@ fn job(top: &[(String, Rc<Node>)], name: &str) -> Job {
 fn ways(chain: &Chain<'_>) -> Vec<Way> {
     let when = chain.text("when").unwrap_or("on_success");
     let allowed = chain.get("allow_failure").map(allows_failure);
+    let only = chain.get("only").map(|only| words(only.get("refs").unwrap_or(only)).join(" "));
+    let only = only.filter(|only| !only.is_empty());
     let Some(rules) = chain.get("rules").filter(|rules| matches!(rules, Node::List(_))) else {
         let when = when.to_owned();
         return match when.as_str() {
             "never" => Vec::new(),
-            _ => vec![Way { allow_failure: allowed.unwrap_or(when == "manual"), when }],
+            _ => vec![Way { allow_failure: allowed.unwrap_or(when == "manual"), when, condition: only }],
         };
     };
     let mut flat = Vec::new();
@@ -203,6 +207,7 @@ fn ways(chain: &Chain<'_>) -> Vec<Way> {
         .map(|rule| Way {
             when: rule.get("when").and_then(Node::text).unwrap_or(when).to_owned(),
             allow_failure: rule.get("allow_failure").map(allows_failure).or(allowed).unwrap_or(false),
+            condition: rule.get("if").and_then(Node::text).map(str::to_owned),
         })
         .filter(|way| way.when != "never")
         .collect()
@@ -224,96 +229,6 @@ fn allows_failure(node: &Node) -> bool {
     match node {
         Node::Scalar(text) => matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on"),
         _ => true,
-    }
-}
-
-/// Builds nodes from the parser's events.
-#[derive(Default)]
-struct Tree {
-    open: Vec<Open>,
-    anchors: HashMap<usize, (Rc<Node>, Size)>,
-    root: Option<Rc<Node>>,
-}
-
-/// How large a node would be with all its anchors written out.
-#[derive(Debug, Clone, Copy, Default)]
-struct Size {
-    /// Levels below it.
-    depth: usize,
-    /// Nodes below it.
-    weight: usize,
-}
-
-/// A list or mapping whose end has not come.
-struct Open {
-    anchor: usize,
-    size: Size,
-    key: Option<String>,
-    node: Node,
-}
-
-impl Tree {
-    fn read(mut self, text: &str) -> Result<Option<Rc<Node>>, String> {
-        for event in Parser::new_from_str(text) {
-            let (event, _) = event.map_err(|error| error.to_string())?;
-            match event {
-                Event::DocumentStart(_) => self.root = None,
-                Event::Scalar(text, _, anchor, _) => {
-                    self.close(Rc::new(Node::Scalar(text.into_owned())), anchor, Size::default())?;
-                }
-                Event::SequenceStart(anchor, _) => self.open(anchor, Node::List(Vec::new()))?,
-                Event::MappingStart(anchor, _) => self.open(anchor, Node::Map(Vec::new()))?,
-                Event::SequenceEnd | Event::MappingEnd => {
-                    if let Some(done) = self.open.pop() {
-                        self.close(Rc::new(done.node), done.anchor, done.size)?;
-                    }
-                }
-                Event::Alias(id) => {
-                    let (node, size) =
-                        self.anchors.get(&id).cloned().ok_or("an alias stands inside its own anchor")?;
-                    self.close(node, 0, size)?;
-                }
-                Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
-            }
-        }
-        Ok(self.root)
-    }
-
-    fn open(&mut self, anchor: usize, node: Node) -> Result<(), String> {
-        if self.open.len() >= DEEPEST {
-            return Err(format!("it is nested deeper than {DEEPEST} levels"));
-        }
-        self.open.push(Open { anchor, size: Size::default(), key: None, node });
-        Ok(())
-    }
-
-    fn close(&mut self, node: Rc<Node>, anchor: usize, size: Size) -> Result<(), String> {
-        if anchor > 0 {
-            self.anchors.insert(anchor, (Rc::clone(&node), size));
-        }
-        let Some(parent) = self.open.last_mut() else {
-            self.root = Some(node);
-            return Ok(());
-        };
-        // Aliases nest and weigh as well, although nothing is open then.
-        parent.size.depth = parent.size.depth.max(size.depth + 1);
-        parent.size.weight = parent.size.weight.saturating_add(size.weight).saturating_add(1);
-        if parent.size.depth > DEEPEST {
-            return Err(format!("it is nested deeper than {DEEPEST} levels"));
-        }
-        if parent.size.weight > HEAVIEST {
-            return Err(format!("its anchors make it larger than {HEAVIEST} values"));
-        }
-        match (&mut parent.node, parent.key.take()) {
-            (Node::List(items), _) => items.push(node),
-            (Node::Map(entries), Some(key)) => entries.push((key, node)),
-            (Node::Map(_), None) => {
-                // A key that is a list or a mapping names no job.
-                parent.key = Some(node.text().unwrap_or_default().to_owned());
-            }
-            (Node::Scalar(_), _) => {}
-        }
-        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod ci_file;
 pub mod gate;
 pub mod here;
+pub mod lane;
 pub mod people;
 pub mod pipeline;
 pub mod project;

@@ -69,7 +69,7 @@ pub fn jobs(config: &Config, file: &CiFile) -> Vec<Finding> {
     findings
 }
 
-fn deploy(config: &Config, job: &Job) -> Vec<Finding> {
+pub(super) fn deploy(config: &Config, job: &Job) -> Vec<Finding> {
     let mut findings = Vec::new();
     let name = &job.name;
     let environment = &config.environment.value;

@@ -100,6 +100,38 @@ pub fn write_picks(
     Ok(tip.id)
 }
 
+/// Writes the commits that take `source` back onto `target`, the last of its commits first, and returns the tip.
+/// `trees` is what picking [`Source::reversed`] gives. Each says what git's own revert says, by which it is known.
+pub fn write_reverts(
+    repo: &Repo,
+    source: &Source,
+    target: Oid,
+    trees: &[Oid],
+    options: &Options,
+) -> Result<Oid, WriteError> {
+    let committer = committer(repo, options)?;
+    let sign = signs(repo, options)?;
+    let mut tip = repo.commit(target)?;
+    for (pick, &tree) in source.picks.iter().rev().zip(trees) {
+        if tree == tip.tree {
+            continue;
+        }
+        let subject = repo.commit(pick.commit)?.subject();
+        let title = match subject.strip_prefix("Revert \"").and_then(|rest| rest.strip_suffix('"')) {
+            Some(first) => format!("Reapply \"{first}\""),
+            None => format!("Revert \"{subject}\""),
+        };
+        let merge = match pick.mainline {
+            Some(_) => format!(", reversing\nchanges made to {}", pick.base),
+            None => String::new(),
+        };
+        let message = format!("{title}\n\nThis reverts commit {}{merge}.\n", pick.commit).into();
+        let draft = Draft { tree, parent: tip.id, author: committer.clone(), encoding: None, message };
+        tip = repo.commit(draft.write(repo, committer.as_ref(), sign, options)?)?;
+    }
+    Ok(tip.id)
+}
+
 /// Writes the placeholder for `source` onto `target`: an empty commit that names the conflicts.
 pub fn write_placeholder(
     repo: &Repo,

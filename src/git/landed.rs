@@ -130,6 +130,12 @@ impl Source {
         }
     }
 
+    /// What takes `self` back: from each commit to its base, the last commit first.
+    pub fn reversed(&self) -> Source {
+        let back = |pick: &Pick| Pick { commit: pick.base, base: pick.commit, mainline: None };
+        Source { picks: self.picks.iter().rev().map(back).collect() }
+    }
+
     /// A merge commit whose main line is `base`.
     pub(super) fn merge(commit: Oid, base: Oid) -> Source {
         Source { picks: vec![Pick { commit, base, mainline: Some(1) }] }
@@ -188,7 +194,7 @@ pub fn contained(repo: &Repo, target: Oid, source: &Source) -> Result<Option<Con
     let mut undone: Vec<String> = Vec::new();
     let mut found = None;
     for commit in since {
-        undone.extend(reverts(&commit));
+        undone.extend(undoes(repo, &commit)?);
         if undone.contains(&commit.id.to_string()) {
             continue;
         }
@@ -210,9 +216,12 @@ pub fn reverted_by(repo: &Repo, main: Oid, source: &Source) -> Result<Option<Com
     let ours: Vec<String> = source.picks.iter().map(|pick| pick.commit.to_string()).collect();
     let mut undone: Vec<String> = Vec::new();
     for commit in repo.range(main, &[tip], false, usize::MAX)? {
-        let reverted = reverts(&commit);
         // A revert that was itself reverted later undoes nothing.
-        if !undone.contains(&commit.id.to_string()) && reverted.iter().any(|id| ours.contains(id)) {
+        if undone.contains(&commit.id.to_string()) {
+            continue;
+        }
+        let reverted = undoes(repo, &commit)?;
+        if reverted.iter().any(|id| ours.contains(id)) {
             return Ok(Some(commit));
         }
         undone.extend(reverted);
@@ -224,6 +233,22 @@ pub fn reverted_by(repo: &Repo, main: Oid, source: &Source) -> Result<Option<Com
 fn picked_from(commit: &Commit, id: Oid) -> bool {
     let line = format!("(cherry picked from commit {id})");
     commit.message.lines().any(|found| found.trim() == line.as_bytes())
+}
+
+/// The commits that this one undoes: those it says it reverts, and of a merge all that it brought.
+fn undoes(repo: &Repo, commit: &Commit) -> Result<Vec<String>, GitError> {
+    let mut all = reverts(commit);
+    for id in all.clone() {
+        let Ok(id) = Oid::from_hex(id.as_bytes()) else { continue };
+        if !repo.has_commit(id)? {
+            continue;
+        }
+        if let [main_line, _, ..] = repo.commit(id)?.parents[..] {
+            let brought = repo.range(id, &[main_line], false, usize::MAX)?;
+            all.extend(brought.iter().map(|commit| commit.id.to_string()));
+        }
+    }
+    Ok(all)
 }
 
 /// The commits that this one says it reverts.

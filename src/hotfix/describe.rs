@@ -31,6 +31,22 @@ pub fn backport_title(target: &str, landed: &Landed, draft: bool) -> String {
     title.chars().take(255).collect()
 }
 
+/// Title of the merge request that reverts it.
+pub fn revert_title(landed: &Landed) -> String {
+    format!("Revert \"{}\"", landed.subject).chars().take(255).collect()
+}
+
+/// Description of the merge request that reverts it.
+pub fn revert(target: &str, landed: &Landed, hotfix: Option<u64>) -> String {
+    let origin = hotfix.map(|iid| format!("!{iid} ")).unwrap_or_default();
+    format!(
+        "Reverts {origin}({}) on `{target}`.\n\n\
+         Merged, it changes `{target}`, not production: that is a deployment of its own, as with any hotfix. \
+         Once it has landed, what it reverts needs no backport any more.\n",
+        landed.commit
+    )
+}
+
 /// The commands that finish a conflicting backport by hand; the very ones the tool runs.
 pub fn by_hand(target: &str, branch: &str, landed: &Landed) -> Vec<String> {
     let mut commands = vec![format!("git fetch origin"), format!("git switch -c {branch} origin/{target}")];

@@ -155,6 +155,11 @@ pub fn drive(
             {
                 &Goal::Deploy { again: false }
             }
+            Goal::Rollback { again: true }
+                if run.wrote.iter().any(|step| matches!(step, Step::Rollback { .. })) =>
+            {
+                &Goal::Rollback { again: false }
+            }
             goal => goal,
         };
         let snapshot = match world.observe(goal, &run.floor) {

@@ -40,6 +40,13 @@ pub enum Goal {
     },
     /// The merge request is closed and the branch removed; nothing landed.
     Abort,
+    /// Production runs again what it ran before the deployment.
+    Rollback {
+        /// After a rollback that failed: a new job.
+        again: bool,
+    },
+    /// A merge request takes the landed change back on the production branch.
+    Revert,
 }
 
 /// How a merge request is opened, as the user said it.
@@ -96,6 +103,8 @@ impl Goal {
             Goal::Wait(Some(rung)) => vec![*rung],
             Goal::Wait(None) => Goal::Look.rungs(snapshot),
             Goal::Abort => vec![Rung::Abort],
+            Goal::Rollback { .. } => vec![Rung::Rollback],
+            Goal::Revert => vec![Rung::Revert],
         }
     }
 
@@ -121,7 +130,11 @@ impl Goal {
                 step,
                 Step::PushBackport { .. } | Step::OpenBackport { .. } | Step::MendBackport { .. }
             ),
-            Goal::Ship(_) => !matches!(step, Step::Vote { .. } | Step::Confirm { .. }),
+            Goal::Ship(_) => {
+                !matches!(step, Step::Vote { .. } | Step::Confirm { .. } | Step::Rollback { .. })
+            }
+            Goal::Rollback { .. } => matches!(step, Step::Rollback { .. }),
+            Goal::Revert => matches!(step, Step::PushRevert { .. } | Step::OpenRevert { .. }),
             Goal::Verify { .. } => matches!(step, Step::Confirm { .. }),
             Goal::Abort => matches!(step, Step::Close { .. } | Step::DeleteRemoteBranch { .. }),
         }
@@ -136,8 +149,8 @@ impl Goal {
     pub fn scope(&self) -> Scope {
         match self {
             Goal::Open(_) | Goal::Merge { .. } | Goal::Abort => Scope::Review,
-            Goal::Approve(_) | Goal::Deploy { .. } | Goal::Migrate => Scope::Deploy,
-            Goal::Backport => Scope::Backport,
+            Goal::Approve(_) | Goal::Deploy { .. } | Goal::Migrate | Goal::Rollback { .. } => Scope::Deploy,
+            Goal::Backport | Goal::Revert => Scope::Backport,
             Goal::Look | Goal::Wait(_) | Goal::Ship(_) | Goal::Verify { .. } => Scope::Everything,
         }
     }

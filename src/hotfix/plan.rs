@@ -199,6 +199,10 @@ fn not_mine(step: &Step) -> Block {
         | Step::MendBackport { target, .. } => {
             (format!("the backport to {target} is not there yet"), "git hotfix backport")
         }
+        Step::Rollback { .. } => ("it is not rolled back".to_owned(), "git hotfix rollback"),
+        Step::PushRevert { .. } | Step::OpenRevert { .. } => {
+            ("there is no revert yet".to_owned(), "git hotfix revert")
+        }
         Step::Confirm { .. } => ("nobody confirmed it yet".to_owned(), "git hotfix verify --confirm <text>"),
         Step::Close { .. } | Step::DeleteRemoteBranch { .. } => {
             ("it is not given up".to_owned(), "git hotfix abort")
@@ -221,6 +225,9 @@ pub fn command_for(step: &Step) -> Vec<String> {
         Step::Play { .. } => vec!["deploy"],
         Step::Retry { .. } => vec!["deploy", "--again"],
         Step::PushBackport { .. } | Step::OpenBackport { .. } | Step::MendBackport { .. } => vec!["backport"],
+        Step::Rollback { again: false, .. } => vec!["rollback"],
+        Step::Rollback { again: true, .. } => vec!["rollback", "--again"],
+        Step::PushRevert { .. } | Step::OpenRevert { .. } => vec!["revert"],
         Step::Confirm { .. } => vec!["verify", "--confirm"],
         Step::Close { .. } | Step::DeleteRemoteBranch { .. } => vec!["abort"],
     };
@@ -237,6 +244,18 @@ pub fn question(snapshot: &Snapshot, step: &Step) -> Question {
                 "it holds {} migration file(s): a rollback will not undo them",
                 migrations.len()
             ));
+        }
+        Step::Rollback { undoes, migrations, .. } => {
+            let others = undoes.iter().filter(|shipment| !shipment.own).count();
+            if others > 0 {
+                warnings.push(format!("{others} of these are not this hotfix: they go back as well"));
+            }
+            if !migrations.is_empty() {
+                warnings.push(format!(
+                    "the migrations in it stay ({}): what ran before must work with them",
+                    migrations.join(", ")
+                ));
+            }
         }
         _ => {}
     }

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use crate::hotfix::snapshot::{BackportBranch, Landed, PathConflict, Pick, Sha, Shipment};
+use crate::hotfix::snapshot::{AppRelease, BackportBranch, Landed, PathConflict, Pick, Sha, Shipment};
 
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -137,6 +137,50 @@ pub enum Step {
         /// Whether no conflict is left on its branch: the warning leaves the description.
         resolved: bool,
     },
+    /// Play the rollback job, once.
+    Rollback {
+        /// The job: read as `manual`, or with `again` as finished.
+        job: u64,
+        /// Its name.
+        name: String,
+        /// Make a new job of a finished one.
+        again: bool,
+        /// The commit whose deployment is taken back.
+        commit: Sha,
+        /// The commit that production goes back to, where it is known.
+        to: Option<Sha>,
+        /// Everything that is undone in production.
+        undoes: Vec<Shipment>,
+        /// What each app runs and ran before, where the deployment left a receipt.
+        apps: Vec<AppRelease>,
+        /// Changed migration paths, which stay as they are.
+        migrations: Vec<String>,
+    },
+    /// Write the revert of the landed change onto the production branch's tip and push its branch (create
+    /// only).
+    PushRevert {
+        /// The revert's branch.
+        branch: String,
+        /// The tip of the production branch.
+        onto: Sha,
+        /// What is reverted.
+        landed: Landed,
+        /// The tree after each reverted commit, the last one first.
+        trees: Vec<Sha>,
+    },
+    /// Open the merge request that reverts it.
+    OpenRevert {
+        /// The revert's branch.
+        branch: String,
+        /// What is on it.
+        head: Sha,
+        /// The production branch.
+        target: String,
+        /// What is reverted.
+        landed: Landed,
+        /// The hotfix's merge request, where there is one.
+        hotfix: Option<u64>,
+    },
     /// Record that a person saw the fix in production.
     Confirm {
         /// The hotfix's merge request.
@@ -163,7 +207,14 @@ pub enum Step {
 impl Step {
     /// Whether it needs a [`Consent`].
     pub fn dangerous(&self) -> bool {
-        matches!(self, Step::Merge { .. } | Step::Vote { .. } | Step::Play { .. } | Step::Retry { .. })
+        matches!(
+            self,
+            Step::Merge { .. }
+                | Step::Vote { .. }
+                | Step::Play { .. }
+                | Step::Retry { .. }
+                | Step::Rollback { .. }
+        )
     }
 
     /// Whether it is the same write on the same object as `other`, whatever else was read with it.
@@ -182,6 +233,9 @@ impl Step {
             Step::PushBackport { branch, .. } => ("push-backport", branch.clone()),
             Step::OpenBackport { branch, target, .. } => ("open-backport", format!("{branch} {target}")),
             Step::MendBackport { iid, .. } => ("mend-backport", iid.to_string()),
+            Step::Rollback { job, .. } => ("rollback", job.to_string()),
+            Step::PushRevert { branch, .. } => ("push-revert", branch.clone()),
+            Step::OpenRevert { branch, target, .. } => ("open-revert", format!("{branch} {target}")),
             Step::Confirm { iid, commit, .. } => ("confirm", format!("{iid} {commit}")),
             Step::Close { iid } => ("close", iid.to_string()),
             Step::DeleteRemoteBranch { branch, .. } => ("delete-branch", branch.clone()),
@@ -205,6 +259,12 @@ impl Step {
             Step::Retry { name, job, .. } => format!("make a new {name} of job {job}"),
             Step::PushBackport { branch, .. } => format!("push {branch}"),
             Step::OpenBackport { branch, target, .. } => {
+                format!("open the merge request {branch} -> {target}")
+            }
+            Step::Rollback { name, job, again: false, .. } => format!("play {name} (job {job})"),
+            Step::Rollback { name, job, again: true, .. } => format!("make a new {name} of job {job}"),
+            Step::PushRevert { branch, .. } => format!("push {branch}"),
+            Step::OpenRevert { branch, target, .. } => {
                 format!("open the merge request {branch} -> {target}")
             }
             Step::MendBackport { iid, .. } => format!("mend labels and draft mark of !{iid}"),

@@ -2,6 +2,8 @@
 //!
 //! Play is not idempotent: on a finished manual job it makes a new one, as GitLab does.
 
+use serde_json::json;
+
 use super::call::{Call, found, number, paged};
 use super::pipelines::in_scope;
 use super::respond::{Answer, Reply};
@@ -68,6 +70,19 @@ pub(super) fn trace(world: &World, _call: &Call, id: &str) -> Reply {
         _ => {}
     }
     Ok(Answer::text(200, log))
+}
+
+/// One file of the archive; the archive as a whole is not kept here.
+pub(super) fn artifact(world: &World, _call: &Call, id: &str, path: &[&str]) -> Reply {
+    let job = world.wanted_job(id)?;
+    if path.is_empty() {
+        return Err(Answer::json(
+            501,
+            &json!({"error": "501 Not Implemented", "message": "no whole archives here"}),
+        ));
+    }
+    let file = found(job.artifacts.get(&path.join("/")), "")?;
+    Ok(Answer::text(200, file.clone()).with("content-disposition", "attachment"))
 }
 
 pub(super) fn play(world: &mut World, call: &Call, id: &str) -> Reply {

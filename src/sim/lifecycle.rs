@@ -2,7 +2,10 @@
 //!
 //! Later steps go onto the queue in `advance`.
 
+use std::collections::BTreeMap;
+
 use super::advance::Effect;
+use super::receipt;
 use super::setup::{Body, JobSpec, Protection, Start};
 use super::world::{Deployment, Job, Pipeline, Status, World};
 
@@ -60,6 +63,7 @@ impl World {
             started_at: None,
             finished_at: None,
             log: String::new(),
+            artifacts: BTreeMap::new(),
         });
         id
     }
@@ -194,6 +198,12 @@ impl World {
                 Body::Backport => failed = self.run_backport(&job, &mut log).is_err(),
             }
         }
+        if job.spec.body == Body::Deploy {
+            let receipt = self.receipt(&job, failed);
+            if let Some(job) = self.job_mut(id) {
+                job.artifacts.insert(receipt::NAME.to_owned(), receipt);
+            }
+        }
         self.conclude(id, Ended { failed, log });
     }
 
@@ -263,6 +273,17 @@ impl World {
 
     /// Puts back what ran before, recorded as the team's script does it through the API.
     fn roll_back(&mut self, job: &Job, log: &mut String) -> Option<()> {
+        let deployed =
+            self.latest_jobs(job.pipeline).into_iter().find(|job| job.spec.body == Body::Deploy)?;
+        if deployed.artifacts.is_empty() {
+            log.push_str("there is no receipt: nothing was deployed by this pipeline\n");
+            return None;
+        }
+        if deployed.status == Status::Failed {
+            // GitLab never heard of what it released.
+            log.push_str("every app runs again what it ran before\n");
+            return Some(());
+        }
         let current = self.in_production()?.sha.clone();
         let before = self
             .deployments

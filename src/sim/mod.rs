@@ -34,6 +34,7 @@ mod page;
 mod pipelines;
 mod present;
 mod projects;
+mod receipt;
 mod record;
 pub mod registry;
 mod repository;

@@ -102,6 +102,7 @@ fn project(world: &mut World, call: &Call, path: &[&str]) -> Reply {
         ("GET", ["jobs"]) => jobs::list(world, call),
         ("GET", ["jobs", id]) => jobs::one(world, call, id),
         ("GET", ["jobs", id, "trace"]) => jobs::trace(world, call, id),
+        ("GET", ["jobs", id, "artifacts", path @ ..]) => jobs::artifact(world, call, id, path),
         ("POST", ["jobs", id, "play"]) => jobs::play(world, call, id),
         ("POST", ["jobs", id, "retry"]) => jobs::retry(world, call, id),
         ("POST", ["jobs", id, "cancel"]) => jobs::cancel(world, call, id),

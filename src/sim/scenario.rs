@@ -190,6 +190,16 @@ impl Scenario {
         let mut back = approvals(2, 4);
         back.push(by(When::BackportOpen, 12, "mia", Deed::Play("rollback-prod-hotfix")));
         all.push(clean("rolled-back", "after the deploy, mia rolls production back", back));
+        all.push(with(
+            clean(
+                "rollback",
+                "the deployment fails half way, and the developer rolls it back",
+                approvals(2, 4),
+            ),
+            "deploy-prod-hotfix",
+            |job| job.failures = 1,
+        ));
+        all.push(clean("revert", "the fix was wrong: the developer reverts it on main", approvals(2, 4)));
         all
     }
 

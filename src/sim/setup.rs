@@ -332,7 +332,8 @@ impl Default for Setup {
                 played("deploy-prod-hotfix", "deploy", Start::Manual, Body::Deploy),
                 played("run-migrations-prod", "after-deploy", Start::Optional, Body::Check),
                 played("hotfix-backport", "after-deploy", Start::Never, Body::Backport),
-                played("rollback-prod-hotfix", "after-deploy", Start::Optional, Body::Rollback),
+                // Beside the deployment, not after it: what comes after a job that failed is skipped.
+                played("rollback-prod-hotfix", "deploy", Start::Optional, Body::Rollback),
             ],
             integration_jobs: vec![JobSpec::check("lint", "check"), JobSpec::check("build", "build")],
             lag: Lag::default(),

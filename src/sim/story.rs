@@ -168,7 +168,8 @@ run-migrations-prod:
       allow_failure: true
 
 rollback-prod-hotfix:
-  stage: after-deploy
+  stage: deploy
+  needs: []
   script: make rollback
   rules:
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH

@@ -223,6 +223,8 @@ pub(super) struct Job {
     pub(super) finished_at: Option<Timestamp>,
     /// What the job's script said beyond the ordinary.
     pub(super) log: String,
+    /// The files it left, by their path.
+    pub(super) artifacts: BTreeMap<String, Vec<u8>>,
 }
 
 /// One approval or rejection of a deployment.

@@ -21,6 +21,8 @@ pub struct Answers {
     pub yes: bool,
     /// `--with`: other people's changes that may go along.
     pub with: Vec<String>,
+    /// `--despite-migrations`: going back although what the migrations did stays.
+    pub despite_migrations: bool,
     /// Ring the terminal when somebody must act.
     pub bell: bool,
     /// The command to run again after an interruption.
@@ -67,6 +69,19 @@ impl<'a> Follower<'a> {
         }
     }
 
+    /// Going back over migrations needs a yes of its own.
+    fn accepts_migrations(&mut self) -> Result<bool> {
+        if !self.ui.can_ask() {
+            return Err(Problem::new(
+                Kind::Refused,
+                "its migrations stay, and nobody said that this is all right",
+            )
+            .because("what ran before may not work with what they did to the database")
+            .hint("make sure that it does, then add: --despite-migrations"));
+        }
+        self.ui.confirm("Its migrations stay. Does what ran before work with them?", "--despite-migrations")
+    }
+
     /// Says which rungs were reached since the last look.
     fn reached(&mut self, plan: &Plan) {
         let now: HashSet<Rung> = plan
@@ -95,7 +110,7 @@ impl<'a> Follower<'a> {
 
 /// Rungs whose step says it already.
 fn quiet(rung: Rung) -> bool {
-    matches!(rung, Rung::Push | Rung::Open | Rung::Start | Rung::Abort)
+    matches!(rung, Rung::Push | Rung::Open | Rung::Start | Rung::Abort | Rung::Revert)
 }
 
 impl Listener for Follower<'_> {
@@ -166,6 +181,13 @@ impl Listener for Follower<'_> {
                 return Ok(None);
             }
         }
+        if let Step::Rollback { migrations, .. } = &question.step
+            && !migrations.is_empty()
+            && !self.answers.despite_migrations
+            && !self.accepts_migrations()?
+        {
+            return Ok(None);
+        }
         let asked = format!("{}?", capital(&question.step.words()));
         if !self.answers.yes && !self.ui.confirm(&asked, "--yes")? {
             return Ok(None);
@@ -178,13 +200,14 @@ impl Listener for Follower<'_> {
 /// What is at stake, before the question.
 fn shown(question: &Question) -> Block {
     let mut block = Block::new();
-    let (ships, migrations): (&[Shipment], &[String]) = match &question.step {
-        Step::Play { ships, migrations, .. } => (ships, migrations),
-        Step::Vote { ships, .. } => (ships, &[]),
-        _ => (&[], &[]),
+    let (does, ships, migrations): (&str, &[Shipment], &[String]) = match &question.step {
+        Step::Play { ships, migrations, .. } => ("ships:", ships, migrations),
+        Step::Vote { ships, .. } => ("ships:", ships, &[]),
+        Step::Rollback { undoes, .. } => ("takes out of production:", undoes, &[]),
+        _ => ("", &[], &[]),
     };
     if !ships.is_empty() {
-        block = block.text("ships:");
+        block = block.text(does);
         for shipment in ships {
             let mark = if shipment.own { "" } else { "   (not this hotfix)" };
             let id = shipment.iid.map(|iid| format!("!{iid}")).unwrap_or_default();
@@ -197,6 +220,12 @@ fn shown(question: &Question) -> Block {
                 ],
             );
         }
+    }
+    if let Step::Rollback { to: Some(to), .. } = &question.step {
+        block = block.text(format!("goes back to {}", to.short()));
+    }
+    if let Step::Rollback { apps, .. } = &question.step {
+        block = block.then(super::way_back::releases(apps, "  "));
     }
     for path in migrations {
         block = block.text(format!("  migration  {path}"));

@@ -21,6 +21,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 mod text;
+pub mod way_back;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

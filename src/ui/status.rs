@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::age;
 use super::{Block, Row, Style, Symbol, Text};
+use super::{age, way_back};
 use crate::hotfix::plan::{Next, Plan, Standing, State, command_for};
 use crate::hotfix::rung::{Check, Rung, Who, slots, typed};
 use crate::hotfix::snapshot::{Fact, Lane, Pick, RequestState, Snapshot};
@@ -31,6 +31,9 @@ pub fn screen(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
         block = block.then(row);
     }
     block = block.blank().then(facts(s, plan));
+    if let Some(card) = way_back::card(s, moment.named) {
+        block = block.then(card);
+    }
     block.then(next(s, plan, moment))
 }
 
@@ -273,11 +276,19 @@ fn facts(s: &Snapshot, plan: &Plan) -> Block {
     if plan.state(Rung::Approve) == Some(State::Waiting) {
         block = block.text("nothing starts by itself after the last approval");
     }
-    for lane in s.lanes.iter().filter(|_| deployed) {
+    let reverted = s.landed.known().is_some_and(|landed| landed.reverted_by.is_some());
+    for request in s.lanes.iter().filter(|_| reverted).filter_map(|lane| lane.merge_request.known()) {
+        if request.state == RequestState::Opened {
+            block = block.text(format!(
+                "!{} still brings what {} no longer holds: close it",
+                request.iid, s.policy.production_branch
+            ));
+        }
+    }
+    for lane in s.lanes.iter().filter(|_| deployed && !reverted) {
         let lacks = lane.contained.is_absent()
             && !lane.merge_request.known().is_some_and(|request| request.state == RequestState::Merged)
-            && !matches!(lane.pick, Fact::Known(Pick::AlreadyThere))
-            && s.landed.known().is_some_and(|landed| landed.reverted_by.is_none());
+            && !matches!(lane.pick, Fact::Known(Pick::AlreadyThere));
         if lacks {
             block =
                 block.text(format!("{} lacks this fix: the next normal release would undo it", lane.target));

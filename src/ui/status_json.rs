@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::status::{command_line, hands, next_command};
+use super::way_back;
 use crate::hotfix::plan::{Next, Plan, Standing, State};
 use crate::hotfix::rung::{Check, Rung, Who};
 use crate::hotfix::snapshot::{Fact, Landed, LandedKind, Lane, PathConflict, Pick, Snapshot};
@@ -18,6 +19,7 @@ pub fn document(s: &Snapshot, plan: &Plan, named: &str) -> Value {
         "ships": fact(&s.ships),
         "lanes": s.lanes.iter().map(lane).collect::<Vec<_>>(),
         "confirmed": fact(&s.confirmed),
+        "way_back": s.deployment.known().map(|_| way_back::document(s)),
         "rungs": plan.rungs.iter().map(|standing| rung(s, standing)).collect::<Vec<_>>(),
         "next": next(plan, named),
     })

@@ -19,6 +19,7 @@ pub(crate) fn policy() -> Policy {
         deploy_jobs: vec!["deploy-prod-hotfix".into()],
         apps: vec!["portal".into(), "admin".into(), "api-gateway".into()],
         roles: vec![role("tech-lead", "tech-leads"), role("pm", "product")],
+        rollback_job: "rollback-prod-hotfix".into(),
         migration_job: "run-migrations-prod".into(),
         backport_labels: vec!["backport".into(), "auto-backport".into()],
         conflict_labels: vec!["backport".into(), "conflicts".into()],
@@ -143,6 +144,8 @@ pub(crate) fn fresh() -> Snapshot {
         ships: Fact::Absent,
         migration: Migration { paths: Fact::Absent, job: Fact::Absent },
         lanes: vec![lane("develop")],
+        way_back: WayBack::default(),
+        revert: None,
         confirmed: Fact::Absent,
         me: Fact::Known(Person { id: 7, username: "ana".into() }),
         self_approval: Fact::Known(false),
@@ -228,7 +231,11 @@ fn carry_out(s: &mut Snapshot, step: &Step) {
         }
         Step::Close { .. } => s.merge_request = Fact::Known(request(RequestState::Closed)),
         Step::DeleteRemoteBranch { .. } => s.remote = Fact::Absent,
-        Step::Vote { .. } | Step::Confirm { .. } => panic!("ship never votes or confirms: {step:?}"),
+        Step::Vote { .. }
+        | Step::Confirm { .. }
+        | Step::Rollback { .. }
+        | Step::PushRevert { .. }
+        | Step::OpenRevert { .. } => panic!("ship never does that: {step:?}"),
     }
 }
 
@@ -469,6 +476,9 @@ fn goals() -> impl Strategy<Value = Goal> {
         ship(),
         Goal::Verify { confirm: Some("seen".into()) },
         Goal::Abort,
+        Goal::Rollback { again: false },
+        Goal::Rollback { again: true },
+        Goal::Revert,
     ])
 }
 

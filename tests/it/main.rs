@@ -10,6 +10,7 @@
 mod architecture;
 mod ask;
 mod ci_backport;
+mod ci_check;
 mod ci_migrate;
 mod ci_promote;
 mod ci_promote_faults;
@@ -51,4 +52,5 @@ mod sim_truth_production;
 mod sim_truth_push;
 mod sim_truth_status;
 mod under_git;
+mod way_back_tables;
 mod words;

@@ -31,6 +31,7 @@ fn waiting(rules: Vec<Rule>) -> Snapshot {
             deploy_jobs: vec!["deploy-prod-hotfix".into()],
             apps: vec!["portal".into(), "admin".into()],
             roles: vec![role("tech-lead", "tech-leads"), role("pm", "product")],
+            rollback_job: "rollback-prod-hotfix".into(),
             migration_job: "run-migrations-prod".into(),
             backport_labels: vec![],
             conflict_labels: vec![],

@@ -1,9 +1,11 @@
 //! `git hotfix ci`: what the pipeline's own jobs run, and the file they stand in. One file for each.
 
 mod backport;
+mod check;
 mod ground;
 mod migrate;
 mod promote;
+mod receipt;
 mod template;
 mod watch;
 
@@ -28,8 +30,19 @@ pub enum Body {
     Migrate(migrate::Args),
     /// The job that backports what landed (`hotfix-backport`)
     Backport(backport::Args),
+    /// Say how a CI file differs from what the hotfix lane needs
+    Check(check::Args),
+    /// Print the receipt that the deployment of this pipeline left (for the rollback job)
+    Receipt(receipt::Args),
     /// Print a CI file with the jobs of a hotfix, to be included
     Template(template::Args),
+}
+
+impl Args {
+    /// Whether what is asked for is one JSON document.
+    pub(super) fn json(&self) -> bool {
+        matches!(&self.body, Body::Check(args) if args.json)
+    }
 }
 
 /// Runs it.
@@ -38,6 +51,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         Body::Promote(args) => promote::run(ctx, args),
         Body::Migrate(args) => migrate::run(ctx, args),
         Body::Backport(args) => backport::run(ctx, args),
+        Body::Check(args) => check::run(ctx, args),
+        Body::Receipt(args) => receipt::run(ctx, args),
         Body::Template(args) => template::run(ctx, args),
     }
 }

@@ -110,6 +110,24 @@ pub(super) fn of(name: &str) -> Option<Story> {
             dev(&["status"], 0),
             dev(&["deploy", "--yes"], 5),
         ]),
+        "rollback" => acts.extend([
+            Act::Say("portal got the release, admin did not: production is half way"),
+            dev(ship, 7),
+            dev(&["status"], 0),
+            Act::Say("the job beside the deployment takes every app back to what it ran before"),
+            dev(&["rollback", "--yes"], 0),
+            Act::Say("once is enough: nothing is played again"),
+            dev(&["rollback", "--yes"], 0),
+        ]),
+        "revert" => acts.extend([
+            dev(ship, 0),
+            Act::Say("it makes things worse: take it back on main, through a merge request of its own"),
+            dev(&["revert"], 0),
+            dev(&["merge", "--yes", "!414"], 0),
+            Act::Say("what is reverted needs no backport"),
+            dev(&["status"], 0),
+            dev(&["list", "--missing"], 0),
+        ]),
         "slow-approvals" | "colleague-merges" | "ci-backports-first" => {
             acts.extend([dev(ship, 0), dev(&["status"], 0)]);
         }

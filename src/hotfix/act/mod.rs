@@ -44,7 +44,16 @@ pub(super) fn act(site: &Site<'_>, step: &Step, consent: Option<&Consent>) -> Re
             vote(gitlab(site)?, *deployment, commit, rule, *approve, comment.clone())
         }
         Step::Play { job, .. } => play(gitlab(site)?, *job),
-        Step::Retry { job, .. } => retry(gitlab(site)?, *job),
+        Step::Retry { job, .. } => retry(gitlab(site)?, *job, &["failed", "canceled", "skipped"]),
+        Step::Rollback { job, again: false, .. } => play(gitlab(site)?, *job),
+        Step::Rollback { job, again: true, .. } => {
+            retry(gitlab(site)?, *job, &["failed", "canceled", "success"])
+        }
+        Step::PushRevert { branch, onto, landed, trees } => {
+            let tip = write_revert(site, onto, landed, trees)?;
+            push(site, branch, Some(tip), Expect::Absent, false)
+        }
+        Step::OpenRevert { .. } => open_revert(gitlab(site)?, step),
         Step::OpenBackport { .. } => open_backport(gitlab(site)?, step),
         Step::MendBackport { iid, head, title, add, remove, resolved, .. } => {
             let change = MergeRequestChange {
@@ -222,12 +231,43 @@ fn play(gitlab: &Client, job: u64) -> Result<Acted> {
     answer(gitlab.play_job(job).map(|job| Written::Job(job.id)), &[400])
 }
 
-fn retry(gitlab: &Client, job: u64) -> Result<Acted> {
+fn retry(gitlab: &Client, job: u64, from: &[&str]) -> Result<Acted> {
     let now = gitlab.job(job)?;
-    if !matches!(now.status.as_str(), "failed" | "canceled" | "skipped") {
+    if !from.contains(&now.status.as_str()) {
         return Ok(Acted::Stale(format!("job {job} is {} now", now.status)));
     }
     answer(gitlab.retry_job(job).map(|job| Written::Job(job.id)), &[])
+}
+
+/// Writes the commits that take the landed change back, and gives the tip. Touches no ref.
+fn write_revert(site: &Site<'_>, onto: &Sha, landed: &Landed, trees: &[Sha]) -> Result<Oid> {
+    let repo = clone(site)?;
+    let source = of_landed(repo, landed, oid(&landed.commit)?)?;
+    let trees = trees.iter().map(oid).collect::<Result<Vec<Oid>>>()?;
+    let committer = site.committer.clone();
+    let options = Options { signoff: site.settings.signoff, committer, ..Options::default() };
+    Ok(commit::write_reverts(repo, &source, oid(onto)?, &trees, &options)?)
+}
+
+fn open_revert(gitlab: &Client, step: &Step) -> Result<Acted> {
+    let Step::OpenRevert { branch, target, landed, hotfix, .. } = step else {
+        return Ok(Acted::Stale("not a revert to open".to_owned()));
+    };
+    let new = NewMergeRequest {
+        source_branch: branch.clone(),
+        target_branch: target.clone(),
+        title: describe::revert_title(landed),
+        description: describe::revert(target, landed, *hotfix),
+        labels: Vec::new(),
+        assignee_ids: vec![gitlab.current_user()?.id],
+        reviewer_ids: Vec::new(),
+        // A squash could lose the line that says what is reverted.
+        squash: Some(false),
+        remove_source_branch: Some(true),
+    };
+    let made =
+        gitlab.create_merge_request(&new).map(|mr| Written::Backport { target: target.clone(), iid: mr.iid });
+    answer(made, &[409])
 }
 
 fn open_backport(gitlab: &Client, step: &Step) -> Result<Acted> {

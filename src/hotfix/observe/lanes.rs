@@ -216,7 +216,12 @@ fn placeholder(repo: &Repo, request: &BackportRequest, remote: &Fact<BackportBra
 }
 
 /// The lane's merge request: the open one, else the newest merged, else the newest closed.
-fn request(site: &Site<'_>, target: &str, branch: &str, floor: &Floor) -> Result<Fact<BackportRequest>> {
+pub(super) fn request(
+    site: &Site<'_>,
+    target: &str,
+    branch: &str,
+    floor: &Floor,
+) -> Result<Fact<BackportRequest>> {
     let Some(gitlab) = site.gitlab.filter(|_| !site.settings.offline) else { return Ok(Fact::Unknown) };
     if let Some(iid) = floor.backports.get(target) {
         return Ok(Fact::read(backport_request(&gitlab.merge_request(*iid)?)));
@@ -350,7 +355,7 @@ fn without_merge(coming: std::result::Result<Coming, GitError>, main: &str) -> P
     }
 }
 
-fn told(
+pub(super) fn told(
     site: &Site<'_>,
     repo: &Repo,
     base: Option<Oid>,

@@ -9,8 +9,10 @@ mod landed;
 mod lanes;
 mod production;
 mod refs;
+mod revert;
 mod review;
 mod stacked;
+mod way_back;
 
 pub(super) use lanes::{as_bytes, of_landed};
 
@@ -21,7 +23,7 @@ use crate::git::Oid;
 use crate::hotfix::drive::Floor;
 use crate::hotfix::goal::{Goal, Scope};
 use crate::hotfix::site::Site;
-use crate::hotfix::snapshot::{Fact, Migration, Person, Sha, Snapshot};
+use crate::hotfix::snapshot::{Fact, Migration, Person, Sha, Snapshot, WayBack};
 
 /// Reads the world once.
 pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result<Snapshot> {
@@ -44,7 +46,13 @@ pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result
         production::production(site, &mut s, goal, scope)?;
     }
     production::migrations(site, &mut s, scope)?;
+    if scope.deployment() {
+        way_back::read(site, &mut s, goal)?;
+    }
     lanes::read(site, &mut s, &refs, floor, scope)?;
+    if *goal == Goal::Revert {
+        revert::read(site, &mut s, &refs, floor)?;
+    }
     if scope == Scope::Everything {
         s.confirmed = review::confirmation(site, &s)?;
     }
@@ -79,6 +87,8 @@ fn blank(site: &Site<'_>) -> Snapshot {
         ships: Fact::Unknown,
         migration: Migration::default(),
         lanes: Vec::new(),
+        way_back: WayBack::default(),
+        revert: None,
         confirmed: Fact::Unknown,
         me: Fact::Unknown,
         self_approval: Fact::Unknown,

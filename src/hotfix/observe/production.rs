@@ -4,14 +4,14 @@
 //! retries and child pipelines. `--sort` is not GitLab's default: the oldest would come first.
 
 use super::history::{History, ask, contains};
-use super::review;
+use super::{review, way_back};
 use crate::error::Result;
 use crate::gitlab;
 use crate::hotfix::goal::{Goal, Scope, merged};
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{
-    DeployStatus, Deployment, Fact, Job, LandedKind, Migration, Pipeline, Production, Rule, RunStatus, Sha,
-    Snapshot, Vote,
+    DeployStatus, Deployment, Fact, Job, Landed, LandedKind, Pipeline, Production, Rule, RunStatus, Sha,
+    Shipment, Snapshot, Vote,
 };
 
 /// How many deployments are looked at.
@@ -41,6 +41,7 @@ pub(super) fn production(site: &mut Site<'_>, s: &mut Snapshot, goal: &Goal, sco
     if let Goal::Approve(_) = goal {
         s.self_approval = Fact::read(gitlab.project()?.allow_pipeline_trigger_approve_deployment);
     }
+    s.way_back.before = before(s, &rows);
     s.main_pipeline = pipeline(site, s, &rows)?;
     s.ships = ships(site, s)?;
     Ok(())
@@ -78,6 +79,19 @@ fn running(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Re
     }))
 }
 
+/// What production ran before the deployment.
+fn before(s: &Snapshot, rows: &[gitlab::Deployment]) -> Fact<Sha> {
+    let Some(deployment) = s.deployment.known() else { return Fact::Unknown };
+    let earlier = rows.iter().filter(|row| row.id < deployment.id && row.sha != deployment.commit.as_str());
+    let mut succeeded = earlier.filter(|row| row.status == gitlab::DeploymentStatus::Success);
+    match succeeded.next() {
+        Some(row) => Sha::parse(&row.sha).map_or(Fact::Unknown, Fact::Known),
+        // Older ones were not asked for.
+        None if rows.len() >= LOOKED_AT => Fact::Unknown,
+        None => Fact::Absent,
+    }
+}
+
 /// The deployment to follow: one that runs, else the newest of the landed commit itself, else the newest
 /// that contains it.
 fn chosen(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Result<Fact<Deployment>> {
@@ -112,7 +126,7 @@ fn chosen(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Res
 
 fn deployment(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Option<Deployment>> {
     let (Some(commit), Some(deployable)) = (Sha::parse(&row.sha), &row.deployable) else { return Ok(None) };
-    let mut job = Job {
+    let job = Job {
         id: deployable.id,
         name: deployable.name.clone(),
         status: RunStatus::parse(deployable.status.as_str()),
@@ -120,9 +134,6 @@ fn deployment(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Option<De
         web_url: deployable.web_url.clone().unwrap_or_default(),
         finished_at: None,
     };
-    if let (Some(gitlab), RunStatus::Failed | RunStatus::Canceled) = (site.gitlab, &job.status) {
-        job = review::job(&gitlab.job(job.id)?);
-    }
     let rules = rules(site, row)?;
     Ok(Some(Deployment {
         id: row.id,
@@ -226,7 +237,7 @@ fn pipeline(site: &Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Resul
 }
 
 /// Everything between production's commit and what the deployment ships.
-fn ships(site: &Site<'_>, s: &Snapshot) -> Result<Fact<Vec<crate::hotfix::snapshot::Shipment>>> {
+fn ships(site: &Site<'_>, s: &Snapshot) -> Result<Fact<Vec<Shipment>>> {
     let (Some(landed), Some(deployment)) = (s.landed.known(), s.deployment.known()) else {
         return Ok(Fact::Unknown);
     };
@@ -244,14 +255,19 @@ fn ships(site: &Site<'_>, s: &Snapshot) -> Result<Fact<Vec<crate::hotfix::snapsh
         // The first deployment ever ships the whole history; what matters here is the change.
         None => Vec::new(),
     };
-    for row in &mut rows {
-        let in_series = matches!(&landed.kind, LandedKind::Series(series) if series.contains(&row.commit));
-        row.own = row.commit == landed.commit || in_series;
-    }
+    mark_own(&mut rows, landed);
     Ok(Fact::Known(rows))
 }
 
-/// Which changed paths are migrations, and their job.
+/// Marks what is (part of) this hotfix.
+pub(super) fn mark_own(rows: &mut [Shipment], landed: &Landed) {
+    for row in rows {
+        let in_series = matches!(&landed.kind, LandedKind::Series(series) if series.contains(&row.commit));
+        row.own = row.commit == landed.commit || in_series;
+    }
+}
+
+/// Which changed paths are migrations, and their job; the rollback job stands in the same list.
 pub(super) fn migrations(site: &mut Site<'_>, s: &mut Snapshot, scope: Scope) -> Result<()> {
     let paths = changed(site, s)?;
     s.migration.paths = match paths {
@@ -263,14 +279,19 @@ pub(super) fn migrations(site: &mut Site<'_>, s: &mut Snapshot, scope: Scope) ->
         Fact::Absent => Fact::Absent,
         Fact::Unknown => Fact::Unknown,
     };
-    let wanted = scope.deployment() && s.migration.paths.known().is_some();
+    let migrates = s.migration.paths.known().is_some();
+    let wanted = scope.deployment() && (migrates || s.deployment.known().is_some_and(way_back::ended));
     let (Some(gitlab), Some(pipeline), true) = (site.gitlab, s.main_pipeline.known(), wanted) else {
         return Ok(());
     };
-    let name = s.policy.migration_job.clone();
-    let jobs = gitlab.jobs(pipeline.id, false, |job| job.name == name)?;
-    let newest = jobs.iter().max_by_key(|job| job.id);
-    s.migration = Migration { job: Fact::read(newest.map(review::job)), paths: s.migration.paths.clone() };
+    let mut names = vec![s.policy.migration_job.clone(), s.policy.rollback_job.clone()];
+    names.extend(s.policy.deploy_jobs.iter().cloned());
+    let jobs = gitlab.jobs(pipeline.id, false, |job| names.contains(&job.name))?;
+    if migrates {
+        let newest = jobs.iter().filter(|job| job.name == s.policy.migration_job).max_by_key(|job| job.id);
+        s.migration.job = Fact::read(newest.map(review::job));
+    }
+    way_back::jobs(site, s, &jobs)?;
     Ok(())
 }
 

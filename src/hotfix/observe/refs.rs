@@ -87,6 +87,7 @@ pub(super) fn read(site: &mut Site<'_>, s: &Snapshot, request: Option<&MergeRequ
         patterns.push(format!("refs/heads/{target}"));
         patterns.push(format!("refs/heads/backport/{target}-*"));
     }
+    patterns.push("refs/heads/revert/*".to_owned());
     let mut refs = listed(site, repo, &patterns)?;
     while let Err(problem) = fetch(site, repo, &refs, s) {
         // A branch that went away between the question and the fetch, merged by a colleague.

@@ -12,7 +12,7 @@ pub(super) fn check(s: &Snapshot) -> Check {
         return Check::blocked(
             Kind::Refused,
             "the change has landed: there is nothing left to give up",
-            "to take it back is a hotfix of its own: git hotfix start revert-it ; git revert -m 1 <landed commit> ; git hotfix ship",
+            "take it back: git hotfix revert   (what production runs: git hotfix rollback)",
         );
     }
     match &s.merge_request {

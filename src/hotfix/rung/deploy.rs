@@ -3,7 +3,7 @@
 //! Played once, and only while the job just read is `manual`: playing a finished manual job is a second
 //! production deployment. What is unknown is never success.
 
-use super::{Block, Check, Who};
+use super::{Block, Check, Who, taken_back};
 use crate::error::Kind;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::snapshot::{DeployStatus, Deployment, Fact, Production, RunStatus, Snapshot};
@@ -17,7 +17,14 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
     };
     if let Some(production) = production {
         if production.has_fix.yes() {
-            return Check::done(live(s));
+            return match taken_back(s).filter(|_| deploys(s, production)) {
+                Some(job) => Check::blocked(
+                    Kind::Refused,
+                    format!("it was in production, and {} (job {}) took it back", job.name, job.id),
+                    "find out why first, then: git hotfix revert   (or, as a new decision: a deployment of the current main)",
+                ),
+                None => Check::done(live(s)),
+            };
         }
         if production.had_fix.yes() {
             return Check::blocked(
@@ -41,6 +48,11 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
         Fact::Absent => Check::wait(Who::GitLab, "the deployment"),
         Fact::Unknown => Check::unknown("the deployment was not read"),
     }
+}
+
+/// Whether what production runs is this very deployment.
+fn deploys(s: &Snapshot, production: &Production) -> bool {
+    s.deployment.known().is_some_and(|deployment| deployment.id == production.deployment)
 }
 
 fn live(s: &Snapshot) -> String {

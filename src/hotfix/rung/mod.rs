@@ -15,12 +15,15 @@ mod migrate;
 mod open;
 mod pipeline;
 mod push;
+mod revert;
 mod review;
+mod rollback;
 mod start;
 mod verify;
 
 pub use approve::{Slot, slots};
 pub use backport::{backport_command, declined};
+pub use rollback::taken_back;
 use serde::Serialize;
 
 use crate::error::Kind;
@@ -34,6 +37,15 @@ pub const DECLINED_LABEL: &str = "backport-declined";
 /// The backport branch of a landed commit: `backport/<target>-<SHORT_SHA>`.
 pub fn backport_branch(target: &str, landed: &Sha) -> String {
     format!("backport/{target}-{}", landed.short())
+}
+
+/// The branch of a landed commit's revert: `revert/<slug>-<SHORT_SHA>`, or `revert/<SHORT_SHA>` where no branch
+/// is known.
+pub fn revert_branch(hotfix: Option<&str>, landed: &Sha) -> String {
+    match hotfix.map(|branch| branch.rsplit_once('/').map_or(branch, |(_, slug)| slug)) {
+        Some(slug) => format!("revert/{slug}-{}", landed.short()),
+        None => format!("revert/{}", landed.short()),
+    }
 }
 
 /// A word of a command as people type it: an interactive shell takes a bare `!412` for its history.
@@ -75,6 +87,10 @@ pub enum Rung {
     Verify,
     /// The hotfix is given up; not part of the ladder.
     Abort,
+    /// Production runs what it ran before; not part of the ladder.
+    Rollback,
+    /// A merge request takes the change back; not part of the ladder.
+    Revert,
 }
 
 impl Rung {
@@ -95,6 +111,8 @@ impl Rung {
             Rung::Close(_) => "close",
             Rung::Verify => "verify",
             Rung::Abort => "abort",
+            Rung::Rollback => "rollback",
+            Rung::Revert => "revert",
         }
     }
 
@@ -128,7 +146,7 @@ impl Rung {
     /// The rungs that must be done first.
     pub fn needs(self, goal: &Goal) -> Vec<Rung> {
         match self {
-            Rung::Start | Rung::Abort => vec![],
+            Rung::Start | Rung::Abort | Rung::Rollback | Rung::Revert => vec![],
             Rung::Push => vec![Rung::Start],
             Rung::Open => vec![Rung::Push],
             Rung::Pipeline | Rung::Review => vec![Rung::Open],
@@ -163,6 +181,8 @@ impl Rung {
             Rung::Close(lane) => close::check(snapshot, lane),
             Rung::Verify => verify::check(snapshot, goal),
             Rung::Abort => abort::check(snapshot),
+            Rung::Rollback => rollback::check(snapshot, goal),
+            Rung::Revert => revert::check(snapshot),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod lane;
 mod production;
 mod review;
+mod way_back;
 
 use jiff::Timestamp;
 pub use lane::{BackportBranch, BackportRequest, BranchContent, Containment, Lane, PathConflict, Pick};
@@ -14,6 +15,7 @@ pub use production::{
 };
 pub use review::{Job, MergeRequest, Pipeline, RequestState, RunStatus};
 use serde::{Deserialize, Serialize};
+pub use way_back::{AppRelease, RECEIPT, Receipt, WayBack};
 
 /// What is known of something. `Unknown` (not read, or not readable) is not `Absent`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -134,6 +136,12 @@ pub struct Snapshot {
     pub migration: Migration,
     /// One lane for each backport target.
     pub lanes: Vec<Lane>,
+    /// The way back of the deployment.
+    #[serde(default)]
+    pub way_back: WayBack,
+    /// The revert of the landed change: a lane to the production branch, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revert: Option<Lane>,
     /// Whether a person confirmed the fix in production.
     pub confirmed: Fact<Confirmation>,
     /// Whose token this is.
@@ -157,6 +165,8 @@ pub struct Policy {
     pub apps: Vec<String>,
     /// Who must approve: every one of them.
     pub roles: Vec<Role>,
+    /// Name of the job that rolls back.
+    pub rollback_job: String,
     /// Name of the migration job.
     pub migration_job: String,
     /// Labels of a clean backport.

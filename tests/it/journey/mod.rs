@@ -9,6 +9,7 @@ mod refused;
 mod ship;
 mod steps;
 mod views;
+mod way_back;
 
 use serde_json::{Value, json};
 
