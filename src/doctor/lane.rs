@@ -80,7 +80,10 @@ impl<'a> Lane<'a> {
         let Some(job) = deploy else {
             let many: Vec<&str> = self.deployers().iter().map(|job| job.name.as_str()).collect();
             return vec![match (self.file.includes, many.as_slice()) {
-                (true, _) => Finding::unknown(names.join(" or "), "not in the file itself; it may be in one that it includes"),
+                (true, _) => Finding::unknown(
+                    names.join(" or "),
+                    "not in the file itself; it may be in one that it includes",
+                ),
                 (_, []) => Finding::fail(
                     Kind::Refused,
                     names.join(" or "),
@@ -122,14 +125,17 @@ impl<'a> Lane<'a> {
     fn branch(&self, job: &Job) -> Option<Finding> {
         let main = &self.config.production.value;
         let known = |condition: &String| {
-            condition.contains(main.as_str()) || condition.contains("CI_DEFAULT_BRANCH") || condition.contains('$') && condition.contains("HOTFIX")
+            condition.contains(main.as_str())
+                || condition.contains("CI_DEFAULT_BRANCH")
+                || condition.contains('$') && condition.contains("HOTFIX")
         };
         let mend = format!("give each of its rules `if: $CI_COMMIT_BRANCH == \"{main}\"`");
         if job.ways.iter().any(|way| way.condition.is_none()) {
             let found = "it comes into pipelines of every branch, tag and merge request";
             return Some(Finding::fail(Kind::Refused, &job.name, found, mend));
         }
-        let odd = job.ways.iter().filter_map(|way| way.condition.as_ref()).find(|condition| !known(condition))?;
+        let odd =
+            job.ways.iter().filter_map(|way| way.condition.as_ref()).find(|condition| !known(condition))?;
         Some(Finding::unknown(&job.name, format!("whether `{odd}` keeps it to {main} cannot be told")))
     }
 
@@ -164,7 +170,9 @@ impl<'a> Lane<'a> {
             return Vec::new();
         }
         let Some(job) = self.about(name, |job| job.name.to_lowercase().contains("migrat")) else {
-            return vec![self.missing(name, "migrations are then run by nobody, or by the image's release phase")];
+            return vec![
+                self.missing(name, "migrations are then run by nobody, or by the image's release phase"),
+            ];
         };
         let mut findings: Vec<Finding> =
             self.renamed(job, std::slice::from_ref(name), "migrations", "job").into_iter().collect();
@@ -195,14 +203,20 @@ impl<'a> Lane<'a> {
             return Vec::new();
         }
         let Some(job) = self.about(name, |job| job.script.contains("hotfix ci backport")) else {
-            return vec![Finding::ok(name, "not there: backports are made from a clone, by ship or backport")];
+            return vec![Finding::ok(
+                name,
+                "not there: backports are made from a clone, by ship or backport",
+            )];
         };
         let mut findings: Vec<Finding> =
             self.renamed(job, std::slice::from_ref(name), "backport", "job").into_iter().collect();
         if let Some(deploy) = deploy.filter(|deploy| !self.follows(job, deploy)) {
             findings.push(Finding::warn(
                 &job.name,
-                format!("it does not wait for {}: what never reached production is backported too", deploy.name),
+                format!(
+                    "it does not wait for {}: what never reached production is backported too",
+                    deploy.name
+                ),
                 format!("give it `needs: [{}]`", deploy.name),
             ));
         }
@@ -248,7 +262,10 @@ impl<'a> Lane<'a> {
                 Kind::Refused,
                 &job.name,
                 format!("it comes after {}: when that fails, GitLab skips it for good", deploy.name),
-                format!("put it into the stage {} with `needs: []`, and fetch the receipt: git hotfix ci receipt", deploy.stage),
+                format!(
+                    "put it into the stage {} with `needs: []`, and fetch the receipt: git hotfix ci receipt",
+                    deploy.stage
+                ),
             ));
         }
         if self.is_there(job) && job.deploys() {
@@ -273,7 +290,9 @@ impl<'a> Lane<'a> {
         let gate = self.file.jobs.iter().find(|job| job.script.contains("hotfix list --missing"));
         vec![match gate {
             Some(job) => Finding::ok(&job.name, "fails while a landed hotfix is missing on a target"),
-            None if self.file.includes => Finding::unknown("gate", "not in the file itself; it may be in one that it includes"),
+            None if self.file.includes => {
+                Finding::unknown("gate", "not in the file itself; it may be in one that it includes")
+            }
             None => Finding::warn(
                 "gate",
                 "nothing keeps the next normal release from undoing a hotfix that is not back yet",
@@ -294,7 +313,10 @@ impl<'a> Lane<'a> {
         Finding::fail(
             Kind::Refused,
             &job.name,
-            format!("GitLab records it as a deployment of its commit to {}, and asks for approvals", self.environment()),
+            format!(
+                "GitLab records it as a deployment of its commit to {}, and asks for approvals",
+                self.environment()
+            ),
             format!("give it `environment: {{name: {}, action: access}}`", self.environment()),
         )
     }

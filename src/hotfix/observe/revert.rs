@@ -40,6 +40,7 @@ pub(super) fn read(site: &Site<'_>, s: &mut Snapshot, refs: &Refs, floor: &Floor
         contained: Fact::Absent,
         pick: Fact::Unknown,
         clean_once: None,
+        directory_renames_off: false,
     };
     if let (Fact::Absent, Some(main)) = (&lane.remote, &main) {
         let main = oid(main)?;
@@ -48,6 +49,7 @@ pub(super) fn read(site: &Site<'_>, s: &mut Snapshot, refs: &Refs, floor: &Floor
             None => pick(repo, &undo, &[main]).pop(),
         };
         if let Some(picked) = picked {
+            lane.directory_renames_off = picked.as_ref().is_ok_and(|picked| picked.directory_renames_off);
             lane.pick = Fact::Known(told(site, repo, source.tip(), main, picked)?);
         }
     }
