@@ -45,9 +45,9 @@ fn a_deployment_goes_back_once_and_stays_back() {
     takes out of production:
       ########  !412  Fix login 500 without a session
     goes back to ########
-      portal       v42  live  before: v41
-      admin        v52  live  before: v51
-      api-gateway  v62  live  before: v61
+      portal       v42  live (before: v41)
+      admin        v52  live (before: v51)
+      api-gateway  v62  live (before: v61)
     error: nobody answered: Play rollback-prod-hotfix (job 1027)?
       caused by: there is no terminal to ask on
     hint: answer it on the command line with `--yes`
@@ -58,9 +58,9 @@ fn a_deployment_goes_back_once_and_stays_back() {
     takes out of production:
       ########  !412  Fix login 500 without a session
     goes back to ########
-      portal       v42  live  before: v41
-      admin        v52  live  before: v51
-      api-gateway  v62  live  before: v61
+      portal       v42  live (before: v41)
+      admin        v52  live (before: v51)
+      api-gateway  v62  live (before: v61)
     ✓ played rollback-prod-hotfix (job 1027)
     ✓ rollback: production runs ######## again, without it
     hint: main still holds it, and the next deployment brings it again; take it back there: git hotfix revert
@@ -94,9 +94,9 @@ fn half_a_deployment_is_said_app_by_app_and_goes_back() {
     the script ended with exit code 1
     ERROR: Job failed: exit code 1
     production after ########: deploy-prod-hotfix failed
-      portal  v42  live  before: v41
-      admin        v51  failed: its release failed: release command exited with 1  
-      api-gateway  v61  untouched                                                  
+      portal       v42  live (before: v41)
+      admin        v51  failed: its release failed: release command exited with 1
+      api-gateway  v61  untouched
     last good: ########
     no migrations in it: nothing forbids going back
     way back: git hotfix rollback
@@ -106,9 +106,9 @@ fn half_a_deployment_is_said_app_by_app_and_goes_back() {
     let status = dev.run(&["status"]).ends(0);
     insta::assert_snapshot!(status.out.split("\n\n").last().unwrap(), @r"
     production after ########: deploy-prod-hotfix failed
-      portal  v42  live  before: v41
-      admin        v51  failed: its release failed: release command exited with 1  
-      api-gateway  v61  untouched                                                  
+      portal       v42  live (before: v41)
+      admin        v51  failed: its release failed: release command exited with 1
+      api-gateway  v61  untouched
     last good: ########
     no migrations in it: nothing forbids going back
     way back: git hotfix rollback
@@ -176,9 +176,9 @@ fn going_back_over_migrations_needs_a_yes_of_its_own() {
     takes out of production:
       ########  !412  Index sessions by user
     goes back to ########
-      portal       v42  live  before: v41
-      admin        v52  live  before: v51
-      api-gateway  v62  live  before: v61
+      portal       v42  live (before: v41)
+      admin        v52  live (before: v51)
+      api-gateway  v62  live (before: v61)
     ! the migrations in it stay
       (db/migrate/20260301030000_index_sessions_on_user.rb): what ran before must
       work with them
@@ -207,7 +207,6 @@ fn what_landed_is_reverted_and_the_lanes_follow() {
     insta::assert_snapshot!(format!("{}{}", made.err, made.out), @r"
     ✓ pushed revert/login-500-######## at ########
     ✓ opened the merge request revert/login-500-######## -> main: !414
-    ✓ revert: !414 open to main
     hint: it is a hotfix of its own: git hotfix ship '!414'
     hint: production runs on meanwhile; to take it back at once: git hotfix rollback
     !414 open to main

@@ -304,7 +304,7 @@ fn in_production() {
     migrate (7): run-migrations-prod failed; production runs the new code without its migrations
       hint: see https://gitlab.example/shop/web/-/jobs/991 , mend it and retry the job there, then: git hotfix migrate
     abort (5): the change has landed: there is nothing left to give up
-      hint: to take it back is a hotfix of its own: git hotfix start revert-it ; git revert -m 1 <landed commit> ; git hotfix ship
+      hint: take it back: git hotfix revert   (what production runs: git hotfix rollback)
     abort (5): !412 is being merged right now
       hint: git hotfix status
     ");
