@@ -290,15 +290,14 @@ fn rollback(config: &Config, names: &Names) -> String {
   # Never in the way of a pipeline that needs no rollback.
   allow_failure: true
   script:
-    - git hotfix ci receipt >promote-receipt.json
-    - git hotfix ci promote --rollback promote-receipt.json
+    - git hotfix ci promote --rollback
   artifacts:
     when: always
     access: developer
     expire_in: 1 year
     paths:
-      - rollback-receipt.json
-      - rollback-receipt.md
+      - promote-receipt.json
+      - promote-receipt.md
 # The next deployment is a new merge request to {main}: this job does not touch git.
 ",
         rollback = names.rollback,

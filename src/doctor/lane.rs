@@ -263,7 +263,7 @@ impl<'a> Lane<'a> {
                 &job.name,
                 format!("it comes after {}: when that fails, GitLab skips it for good", deploy.name),
                 format!(
-                    "put it into the stage {} with `needs: []`, and fetch the receipt: git hotfix ci receipt",
+                    "put it into the stage {} with `needs: []`, for it fetches the receipt itself: git hotfix ci promote --rollback",
                     deploy.stage
                 ),
             ));

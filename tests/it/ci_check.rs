@@ -142,7 +142,7 @@ rollback-prod-hotfix:
     fail rollback-prod-hotfix: allow_failure is false: every pipeline waits until somebody rolls back
         give it `allow_failure: true`
     fail rollback-prod-hotfix: it comes after deploy-prod-hotfix: when that fails, GitLab skips it for good
-        put it into the stage deploy with `needs: []`, and fetch the receipt: git hotfix ci receipt
+        put it into the stage deploy with `needs: []`, for it fetches the receipt itself: git hotfix ci promote --rollback
     fail rollback-prod-hotfix: GitLab records it as a deployment of its commit to production, and asks for approvals
         give it `environment: {name: production, action: access}`
     warn gate: nothing keeps the next normal release from undoing a hotfix that is not back yet

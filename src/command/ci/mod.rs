@@ -5,7 +5,6 @@ mod check;
 mod ground;
 mod migrate;
 mod promote;
-mod receipt;
 mod template;
 mod watch;
 
@@ -32,8 +31,6 @@ pub enum Body {
     Backport(backport::Args),
     /// Say how a CI file differs from what the hotfix lane needs
     Check(check::Args),
-    /// Print the receipt that the deployment of this pipeline left (for the rollback job)
-    Receipt(receipt::Args),
     /// Print a CI file with the jobs of a hotfix, to be included
     Template(template::Args),
 }
@@ -52,7 +49,6 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         Body::Migrate(args) => migrate::run(ctx, args),
         Body::Backport(args) => backport::run(ctx, args),
         Body::Check(args) => check::run(ctx, args),
-        Body::Receipt(args) => receipt::run(ctx, args),
         Body::Template(args) => template::run(ctx, args),
     }
 }

@@ -77,7 +77,10 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let environment = &ground.config.environment.value;
     if !args.dry_run {
         in_environment(&ctx.env, environment, outside, BODY)?;
-        known_to_gitlab(ctx, environment, outside)?;
+        // A rollback is no deployment to GitLab: recorded as one, it would be one of the commit it takes away.
+        if args.rollback.is_none() {
+            known_to_gitlab(ctx, environment, outside)?;
+        }
     }
     let path = |name: &str| args.receipt.clone().unwrap_or_else(|| name.into());
     match &args.rollback {
@@ -88,7 +91,8 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<Exit> {
     }
 }
 
-/// The receipt that the newest deploy job of this pipeline left, whatever became of that job.
+/// The receipt that the deploy job of this pipeline left, whatever became of it. Of several attempts the newest
+/// counts, with what ran before the first.
 fn left_here(ctx: &Context, ground: &Ground<'_>) -> Result<Receipt> {
     let none = |why: String| {
         Problem::new(Kind::Refused, why)
@@ -99,12 +103,34 @@ fn left_here(ctx: &Context, ground: &Ground<'_>) -> Result<Receipt> {
     let pipeline = pipeline.ok_or_else(|| none("CI_PIPELINE_ID names no pipeline".to_owned()))?;
     let gitlab = ctx.gitlab_required()?;
     let names = &ground.config.deploy_jobs.value;
-    let jobs = gitlab.jobs(pipeline, false, |job| names.contains(&job.name))?;
-    let job = jobs.iter().max_by_key(|job| job.id);
-    let job = job.ok_or_else(|| none(format!("pipeline {pipeline} has no job {}", names.join(" or "))))?;
-    let bytes = gitlab.artifact(job.id, RECEIPT)?;
-    let bytes = bytes.ok_or_else(|| none(format!("{} (job {}) left no {RECEIPT}", job.name, job.id)))?;
-    Receipt::parse(&bytes, &format!("{RECEIPT} of job {}", job.id))
+    let mut jobs = gitlab.jobs(pipeline, true, |job| names.contains(&job.name))?;
+    jobs.sort_by_key(|job| job.id);
+    let newest = jobs.last();
+    let newest =
+        newest.ok_or_else(|| none(format!("pipeline {pipeline} has no job {}", names.join(" or "))))?;
+    let mut whole: Option<Receipt> = None;
+    for job in &jobs {
+        let Some(bytes) = gitlab.artifact(job.id, RECEIPT)? else { continue };
+        let receipt = Receipt::parse(&bytes, &format!("{RECEIPT} of job {}", job.id))?;
+        whole = Some(match whole {
+            Some(earlier) => following(receipt, &earlier),
+            None => receipt,
+        });
+    }
+    whole.ok_or_else(|| none(format!("{} (job {}) left no {RECEIPT}", newest.name, newest.id)))
+}
+
+/// A later attempt finds released what an earlier one released: what ran before is what the earlier one saw.
+fn following(mut later: Receipt, earlier: &Receipt) -> Receipt {
+    for app in &mut later.apps {
+        let seen = earlier.apps.iter().find(|other| other.name == app.name);
+        let Some(before) = seen.and_then(|other| other.before.clone()) else { continue };
+        if app.before.as_ref() != Some(&before) {
+            app.after = app.after.take().or(app.before.take());
+            app.before = Some(before);
+        }
+    }
+    later
 }
 
 fn forward(ctx: &Context, ground: &Ground<'_>, args: &Args, path: &Path) -> Result<Exit> {
@@ -312,4 +338,34 @@ fn names(targets: &[Target]) -> String {
 
 fn list(ready: &[Ready]) -> String {
     ready.iter().map(|app| app.target.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_attempt_goes_back_to_before_the_first() {
+        let receipt = |rows: &[(&str, u64, Option<u64>)]| -> Receipt {
+            let mark = |version: u64| serde_json::json!({"id": format!("r{version}"), "version": version});
+            let apps: Vec<serde_json::Value> = rows
+                .iter()
+                .map(|(name, before, after)| {
+                    serde_json::json!({
+                        "name": name, "heroku": "h", "image": "i", "digest": "d", "docker_image": "x",
+                        "outcome": "live", "before": mark(*before), "after": after.map(mark), "seconds": {},
+                    })
+                })
+                .collect();
+            serde_json::from_value(serde_json::json!({
+                "version": 1, "work": "promote", "outcome": "live", "commit": "c", "who": "dev",
+                "started_at": "2026-03-01T03:00:00Z", "apps": apps,
+            }))
+            .unwrap()
+        };
+        let first = receipt(&[("portal", 1, Some(2)), ("admin", 7, None)]);
+        let second = receipt(&[("portal", 2, None), ("admin", 7, Some(8)), ("new", 3, Some(4))]);
+        let expected = receipt(&[("portal", 1, Some(2)), ("admin", 7, Some(8)), ("new", 3, Some(4))]);
+        assert_eq!(following(second, &first), expected);
+    }
 }

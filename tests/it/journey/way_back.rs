@@ -144,25 +144,6 @@ fn half_a_deployment_is_said_app_by_app_and_goes_back() {
 }
 
 #[test]
-fn the_receipt_of_a_pipeline_is_printed_for_its_rollback() {
-    let lab = Lab::new(failing_deployment());
-    let dev = lab.fixed();
-    approved(&dev);
-    let job = lab.server.with_world(|world| world.jobs_named("deploy-prod-hotfix")).pop().unwrap();
-    let pipeline = lab.get(&format!("jobs/{job}"))["pipeline"]["id"].to_string();
-    dev.run(&["ci", "receipt"]).ends(2).says("--pipeline <id>");
-    dev.run(&["ci", "receipt", "--pipeline", &pipeline])
-        .ends(5)
-        .says("has no deployment that left a receipt");
-    dev.run(&["deploy", "--yes"]).ends(7);
-    let mut in_job = dev.command();
-    in_job.env("CI_PIPELINE_ID", &pipeline);
-    let receipt = dev.run_as(&mut in_job, &["ci", "receipt"]).ends(0).json();
-    assert_eq!(receipt["apps"][0]["before"]["version"], 41);
-    assert_eq!(receipt["apps"][1]["outcome"], "failed");
-}
-
-#[test]
 fn going_back_over_migrations_needs_a_yes_of_its_own() {
     let mut scenario = story("migrations-failing");
     scenario.setup.job("run-migrations-prod").unwrap().failures = 0;
