@@ -1,7 +1,7 @@
 //! abort: the merge request is closed and the branch is gone from the remote, only while nothing has
 //! landed.
 
-use super::Check;
+use super::{Check, start};
 use crate::error::Kind;
 use crate::hotfix::goal::merged;
 use crate::hotfix::snapshot::{Fact, RequestState, Snapshot};
@@ -33,6 +33,8 @@ pub(super) fn check(s: &Snapshot) -> Check {
         (Some(branch), Fact::Known(at)) => {
             Check::step(Step::DeleteRemoteBranch { branch: branch.clone(), at: at.clone() })
         }
+        // A name that was mistyped is nothing given up.
+        (_, Fact::Absent) if s.merge_request == Fact::Absent && s.local == Fact::Absent => start::missing(),
         (_, Fact::Unknown) => Check::unknown("the remote branch was not read"),
         _ => Check::done("given up; the local branch is left to you"),
     }

@@ -24,11 +24,16 @@ pub(super) fn check(s: &Snapshot) -> Check {
             1 => "1 commit".to_owned(),
             n => format!("{n} commits"),
         }),
-        Fact::Absent => Check::blocked(
-            Kind::Refused,
-            "there is no such hotfix here or on GitLab",
-            "git hotfix start <slug>   (or see what is in flight: git hotfix list)",
-        ),
+        Fact::Absent => missing(),
         Fact::Unknown => Check::unknown("the branch was not read"),
     }
+}
+
+/// Nothing of it is anywhere.
+pub(super) fn missing() -> Check {
+    Check::blocked(
+        Kind::Refused,
+        "there is no such hotfix here or on GitLab",
+        "git hotfix start <slug>   (or see what is in flight: git hotfix list)",
+    )
 }
