@@ -9,7 +9,7 @@ impl Credential {
     /// What the user's credential helpers hold for `origin` (`https://host[:port]`); never prompts.
     pub fn fill(git: &Git, repo: Option<&Repo>, origin: &str) -> Result<Option<Credential>, GitError> {
         let Some((protocol, host)) = origin.split_once("://") else { return Ok(None) };
-        let mut call = git.call("credential").arg("fill");
+        let mut call = git.call("credential").with_tokens().arg("fill");
         if let Some(repo) = repo {
             // Helpers may be configured for this clone alone.
             call = call.env("GIT_DIR", repo.git_dir());

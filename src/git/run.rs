@@ -48,6 +48,12 @@ const SCRUBBED: &[&str] = &[
 /// Who commits; kept only where git is asked for exactly that.
 const COMMITTER: &[&str] = &["GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"];
 
+/// Tokens that a credential helper of the user may read; kept only where git may ask one.
+const TOKENS: &[&str] = &["GIT_HOTFIX_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN"];
+
+/// Secrets that nothing below git has any use for.
+const SECRETS: &[&str] = &["HEROKU_API_KEY", "CI_REGISTRY_PASSWORD"];
+
 /// Options by which git runs no hook of the repository.
 pub(super) const NO_HOOKS: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
 
@@ -186,7 +192,7 @@ impl Git {
     #[expect(clippy::disallowed_methods, reason = "the one place that starts git")]
     fn prepare(&self, subcommand: &str, scrubbed: &[&str], options: &[OsString]) -> Call {
         let mut command = Command::new(&self.program);
-        for name in scrubbed {
+        for name in scrubbed.iter().chain(SECRETS) {
             command.env_remove(name);
         }
         command
@@ -206,6 +212,7 @@ impl Git {
             command,
             subcommand: subcommand.into(),
             commits: false,
+            asks: false,
             stdin: None,
             limit: STDOUT_LIMIT,
             deadline: None,
@@ -232,6 +239,7 @@ pub struct Call {
     command: Command,
     subcommand: String,
     commits: bool,
+    asks: bool,
     stdin: Option<Vec<u8>>,
     limit: usize,
     deadline: Option<Duration>,
@@ -286,6 +294,12 @@ impl Call {
         self
     }
 
+    /// Lets the child see the user's tokens: git may ask a credential helper, and some read them.
+    pub(super) fn with_tokens(mut self) -> Self {
+        self.asks = true;
+        self
+    }
+
     /// Runs in `dir`.
     #[must_use]
     pub fn cwd(mut self, dir: &Path) -> Self {
@@ -319,8 +333,8 @@ impl Call {
     }
 
     fn start(mut self, input: bool) -> Result<Started, GitError> {
-        if !self.commits {
-            for variable in COMMITTER {
+        for (kept, variables) in [(self.commits, COMMITTER), (self.asks, TOKENS)] {
+            for variable in variables.iter().filter(|_| !kept) {
                 self.command.env_remove(variable);
             }
         }

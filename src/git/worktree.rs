@@ -1,6 +1,7 @@
 //! The two places where a command does touch work trees, because that is its business: `start` switches to
 //! a new branch, and a conflict is finished in a linked work tree, where git's own cherry-pick stands.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
@@ -43,7 +44,9 @@ pub enum PickState {
 impl Repo {
     /// Whether tracked files differ from HEAD.
     pub fn is_dirty(&self) -> Result<bool, GitError> {
-        let call = self.in_work_tree("status")?.args(["--porcelain", "-z", "--untracked-files=no"]);
+        // Only asked, so nothing of the repository's is to run for it.
+        let call = self.in_work_tree_with(vec!["-c".into(), "core.fsmonitor=false".into()], "status")?;
+        let call = call.args(["--porcelain", "-z", "--untracked-files=no"]);
         Ok(!call.ok()?.is_empty())
     }
 
@@ -51,13 +54,13 @@ impl Repo {
     /// otherwise.
     pub fn create_and_switch(&self, branch: &str, at: Oid) -> Result<(), GitError> {
         check_name(&format!("refs/heads/{branch}"))?;
-        let call = self.in_work_tree("switch")?.with_committer();
+        let call = self.in_work_tree("switch")?.with_committer().with_tokens();
         call.args(["--quiet", "--no-track", "-c", branch, &at.to_string()]).ok().map(drop)
     }
 
     /// Makes a linked work tree in `dir` with `at` checked out, on a new `branch` or on none.
     pub fn add_worktree(&self, dir: &Path, at: Oid, branch: Option<&str>) -> Result<(), GitError> {
-        let mut call = self.call("worktree").with_committer().args(["add", "--quiet"]);
+        let mut call = self.call("worktree").with_committer().with_tokens().args(["add", "--quiet"]);
         call = match branch {
             Some(branch) => {
                 check_name(&format!("refs/heads/{branch}"))?;
@@ -188,19 +191,23 @@ impl Repo {
     }
 
     fn cherry_pick(&self) -> Result<Call, GitError> {
-        Ok(self.in_work_tree("cherry-pick")?.with_committer())
+        Ok(self.in_work_tree("cherry-pick")?.with_committer().with_tokens())
     }
 
     /// A call that works on the work tree we stand in.
     fn in_work_tree(&self, subcommand: &str) -> Result<Call, GitError> {
+        self.in_work_tree_with(Vec::new(), subcommand)
+    }
+
+    fn in_work_tree_with(&self, mut options: Vec<OsString>, subcommand: &str) -> Result<Call, GitError> {
         let Some(top) = self.work_tree() else {
             return Err(GitError::NotARepository {
                 stderr: "this needs a work tree, and there is none here".to_owned(),
             });
         };
-        let mut work_tree = std::ffi::OsString::from("--work-tree=");
+        let mut work_tree = OsString::from("--work-tree=");
         work_tree.push(top);
-        let options = vec!["-c".into(), "core.quotePath=false".into(), work_tree];
+        options.extend(["-c".into(), "core.quotePath=false".into(), work_tree]);
         Ok(self.call_with(options, subcommand))
     }
 }
