@@ -218,6 +218,9 @@ impl GitError {
             GitError::Failed { stderr, .. } if says(stderr, NO_REMOTE) => {
                 "see the remotes there are: git remote -v   (and name one: git config hotfix.remote <name>)"
             }
+            GitError::BadName { role: "a remote", .. } => {
+                "give it an https or ssh address: git remote set-url <name> <url>"
+            }
             GitError::Failed { stderr, .. } if says(stderr, REFUSED) => {
                 "see whether git may use the remote at all: git fetch   (and the rest: git hotfix doctor)"
             }

@@ -230,6 +230,17 @@ impl Repo {
         hooks: bool,
     ) -> Result<Call, GitError> {
         let config = self.config()?;
+        // Where it leads counts, not how it is called here; a push goes to all of its addresses.
+        let addresses = ["url", "pushurl"].map(|name| format!("remote.{remote}.{name}"));
+        let values =
+            addresses.iter().flat_map(|key| config.all(key)).filter_map(|entry| entry.value.as_ref());
+        // An empty one only takes back those before it.
+        for address in values.map(|value| value.to_str_lossy()).filter(|address| !address.is_empty()) {
+            check_remote(&address)?;
+            for name in ["insteadof", "pushinsteadof"] {
+                rewrite(config, &address, name).map_or(Ok(()), |address| check_remote(&address))?;
+            }
+        }
         let pushed = if subcommand == "push" { url_of(config, remote, "pushurl") } else { None };
         let address = pushed.or_else(|| url_of(config, remote, "url"));
         let own =
@@ -262,12 +273,16 @@ impl Repo {
         credential: Option<&Credential>,
         hooks: bool,
     ) -> Call {
-        // A redirect would carry credentials to another host.
-        options.extend(["-c".into(), "http.followRedirects=false".into()]);
+        // A redirect would carry credentials to another host; `ext::` is a command, not a place.
+        for setting in ["http.followRedirects=false", "protocol.ext.allow=never"] {
+            options.extend(["-c".into(), setting.into()]);
+        }
         if !hooks {
             options.extend(NO_HOOKS.map(OsString::from));
         }
-        let Some(credential) = credential else { return self.call_with(options, subcommand) };
+        let Some(credential) = credential else {
+            return self.call_with(options, subcommand).with_tokens();
+        };
         let scope = format!("credential.{}", credential.origin);
         let helper = "!f() { test \"$1\" = get || exit 0; \
                       echo \"username=$GIT_HOTFIX_PUSH_USER\"; echo \"password=$GIT_HOTFIX_PUSH_SECRET\"; }; f";
@@ -294,7 +309,7 @@ const BROKE: [&str; 4] =
     ["RPC failed", "the remote end hung up", "git-http-push failed", "unexpected disconnect"];
 
 /// Reads `push --porcelain`: `<flag>\t<from>:<to>\t<summary>`.
-fn outcome(output: Output, full: &str, hooks: bool) -> Result<PushOutcome, GitError> {
+pub(super) fn outcome(output: Output, full: &str, hooks: bool) -> Result<PushOutcome, GitError> {
     let said = output.stdout.to_str_lossy().into_owned();
     let suffix = format!(":{full}");
     let line = said.lines().find_map(|line| {
@@ -338,7 +353,7 @@ fn url_of(config: &Config, remote: &str, name: &str) -> Option<String> {
 }
 
 /// The longest matching prefix wins.
-fn rewrite(config: &Config, url: &str, name: &str) -> Option<String> {
+pub(super) fn rewrite(config: &Config, url: &str, name: &str) -> Option<String> {
     let bases = config.subsections("url", name);
     let (base, prefix) = bases
         .iter()
@@ -355,11 +370,15 @@ fn rewrite(config: &Config, url: &str, name: &str) -> Option<String> {
     Some(format!("{base}{}", url.get(prefix.len()..)?))
 }
 
-fn check_remote(remote: &str) -> Result<(), GitError> {
-    // A host that begins with a dash would reach ssh as an option.
-    let host = remote.split_once("://").map_or(remote, |(_, rest)| rest);
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    if remote.is_empty() || remote.starts_with('-') || host.starts_with('-') || remote.contains('\0') {
+pub(super) fn check_remote(remote: &str) -> Result<(), GitError> {
+    // What git would start a program of that name for: `ext::<command>`, `fd::<number>` and their kin.
+    let scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let helper = remote.trim_start_matches(scheme).starts_with("::");
+    // A host that begins with a dash would reach ssh as an option, and so would a user.
+    let place = remote.split_once("://").map_or(remote, |(_, rest)| rest);
+    let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    let option = [remote, place, host].iter().any(|part| part.starts_with('-'));
+    if remote.is_empty() || helper || option || remote.contains('\0') {
         return Err(GitError::BadName { name: remote.to_owned(), role: "a remote" });
     }
     Ok(())
