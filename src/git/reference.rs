@@ -1,6 +1,8 @@
 //! Writing references: through git, so that locks, reflog and storage are as the user's git has them. No hook
 //! of the repository runs. Reading them is `repo`'s.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::ffi::OsString;
 
 use super::Oid;

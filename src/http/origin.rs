@@ -3,6 +3,8 @@
 //! Owns the comparison of hosts. Everything goes through the one parser of the `url` crate, so that
 //! two spellings of a host are equal exactly when a request to them would go to the same place.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::fmt;
 
 use url::{Host, Url};

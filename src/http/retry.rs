@@ -3,6 +3,8 @@
 //! Owns attempts, back-off and `Retry-After`. Pure but for its dice; it never sleeps itself and it
 //! knows nothing of writes, which are never tried again.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 

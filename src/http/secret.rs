@@ -3,6 +3,8 @@
 //! Owns the masking of tokens. A secret has no `Debug`, `Display` or serialisation; the one way to
 //! its value is [`Secret::expose`], so that every use can be found by its name.
 
+#![warn(clippy::indexing_slicing)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -88,19 +90,19 @@ pub fn mask_prefixes(text: &str) -> String {
         let at_start = !before.is_some_and(|c| c.is_ascii_alphanumeric());
         let found = PREFIXES.iter().filter(|_| at_start).find(|prefix| rest.starts_with(**prefix));
         if let Some(prefix) = found {
-            let tail = &rest[prefix.len()..];
+            let tail = rest.strip_prefix(prefix).unwrap_or_default();
             let length = tail.find(|c: char| !is_token_character(c)).unwrap_or(tail.len());
             if length >= SHORTEST_TOKEN {
                 masked.push_str(prefix);
                 masked.push_str(MASK);
-                rest = &tail[length..];
+                rest = tail.get(length..).unwrap_or_default();
                 before = None;
                 continue;
             }
         }
         masked.push(next);
         before = Some(next);
-        rest = &rest[next.len_utf8()..];
+        rest = rest.get(next.len_utf8()..).unwrap_or_default();
     }
     masked
 }

@@ -5,6 +5,8 @@
 //! may hold escape sequences, direction overrides and invisible characters: git itself relayed a
 //! raw `ESC ]0;…` from a server's hook until 2.55, and `serde_json` leaves DEL and C1 raw.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -123,13 +125,15 @@ enum Verdict {
 }
 
 fn replace(text: &str, judge: impl Fn(char, Option<char>) -> Verdict) -> Cow<'_, str> {
-    let verdict_at = |at: usize, c: char| judge(c, text[at + c.len_utf8()..].chars().next());
-    let Some(first) = text.char_indices().find(|&(at, c)| !matches!(verdict_at(at, c), Verdict::Keep)) else {
+    let next = |at: usize, c: char| text.get(at + c.len_utf8()..).and_then(|rest| rest.chars().next());
+    let verdict_at = |at: usize, c: char| judge(c, next(at, c));
+    let Some((first, _)) = text.char_indices().find(|&(at, c)| !matches!(verdict_at(at, c), Verdict::Keep))
+    else {
         return Cow::Borrowed(text);
     };
     let mut safe = String::with_capacity(text.len() + 16);
-    safe.push_str(&text[..first.0]);
-    for (at, c) in text[first.0..].char_indices().map(|(at, c)| (first.0 + at, c)) {
+    safe.push_str(text.get(..first).unwrap_or_default());
+    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < first) {
         match verdict_at(at, c) {
             Verdict::Keep => safe.push(c),
             Verdict::Drop => {}

@@ -2,6 +2,8 @@
 //!
 //! Owns which spellings of a secret are looked for. It must not write anything.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -81,7 +83,7 @@ fn core_of(engine: &impl base64::Engine, secret: &str, lead: usize) -> String {
     bytes.extend_from_slice(secret.as_bytes());
     let whole_bits = bytes.len() * 8;
     let encoded = engine.encode(&bytes);
-    encoded[(lead * 8).div_ceil(6)..whole_bits / 6].to_owned()
+    encoded.get((lead * 8).div_ceil(6)..whole_bits / 6).unwrap_or_default().to_owned()
 }
 
 fn mask_tokens(text: &str) -> Option<String> {
@@ -91,11 +93,10 @@ fn mask_tokens(text: &str) -> Option<String> {
     let mut masked = String::new();
     let mut rest = text;
     while let Some((at, prefix)) = next_token(rest) {
-        let body = at + prefix.len();
-        let end = rest[body..].find(|c| !is_token_char(c)).map_or(rest.len(), |length| body + length);
-        masked.push_str(&rest[..body]);
+        let (before, body) = rest.split_at_checked(at + prefix.len()).unwrap_or((rest, ""));
+        masked.push_str(before);
         masked.push_str(STARS);
-        rest = &rest[end..];
+        rest = body.trim_start_matches(is_token_char);
     }
     (rest.len() < text.len()).then(|| masked + rest)
 }
@@ -105,7 +106,8 @@ fn next_token(text: &str) -> Option<(usize, &'static str)> {
     PREFIXES
         .iter()
         .filter_map(|prefix| {
-            let followed = |at: &usize| text[at + prefix.len()..].starts_with(is_token_char);
+            let body = |at: usize| text.get(at + prefix.len()..).unwrap_or_default();
+            let followed = |at: &usize| body(*at).starts_with(is_token_char);
             text.match_indices(prefix).map(|(at, _)| at).find(followed).map(|at| (at, *prefix))
         })
         .min_by_key(|(at, _)| *at)
