@@ -19,6 +19,8 @@ pub mod config;
 pub mod context;
 pub mod doctor;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod git;
 pub mod gitlab;
 pub mod hotfix;

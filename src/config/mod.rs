@@ -10,6 +10,8 @@
 
 pub mod env;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod promote;
 #[cfg(test)]
 mod tests;

@@ -151,7 +151,7 @@ fn read_private(path: &Path) -> Result<Option<String>, String> {
 /// ```
 ///
 /// Reads this shape and no other YAML: what looks different is passed over rather than guessed at.
-fn glab_token(text: &str, host: &str) -> Result<Option<Secret>, String> {
+pub(super) fn glab_token(text: &str, host: &str) -> Result<Option<Secret>, String> {
     let mut path: Vec<(usize, String)> = Vec::new();
     let mut found: Option<String> = None;
     for line in text.lines() {

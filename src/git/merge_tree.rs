@@ -275,12 +275,12 @@ fn sweep(fresh: &Path) {
 }
 
 /// NUL-terminated fields.
-struct Fields<'a> {
-    rest: &'a [u8],
+pub(super) struct Fields<'a> {
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Fields { rest: bytes }
     }
 
@@ -293,7 +293,7 @@ impl<'a> Fields<'a> {
 
 /// Reads the tree, and on a conflict the stages of each path and the messages, up to the empty field or the
 /// end that closes them.
-fn parse_row(fields: &mut Fields<'_>, row: &Row, clean: bool) -> Option<Merged> {
+pub(super) fn parse_row(fields: &mut Fields<'_>, row: &Row, clean: bool) -> Option<Merged> {
     let tree = Oid::from_hex(fields.next()?).ok()?;
     if clean {
         // Alone, a clean merge ends here; from --stdin an empty field follows.

@@ -13,6 +13,8 @@ pub mod config;
 pub mod conflict;
 mod credential;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod history;
 pub mod incomplete;
 pub mod landed;

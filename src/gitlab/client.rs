@@ -3,6 +3,8 @@
 //! Owns how requests are addressed, how pages are followed and how statuses become errors. The calls
 //! themselves stand in the files of their resources.
 
+#![warn(clippy::indexing_slicing)]
+
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -250,7 +252,7 @@ impl Client {
 
 /// The number of the next page, from `Link: <…>; rel="next"`. Nothing else of that URL is used: it comes
 /// from the server and may name any host.
-fn next_page(response: &Response) -> std::result::Result<Option<u32>, &'static str> {
+pub(super) fn next_page(response: &Response) -> std::result::Result<Option<u32>, &'static str> {
     const BROKEN: &str = "a list whose next page cannot be told";
     let Some(link) = response.header("link") else { return Ok(None) };
     for entry in link.split('<').skip(1) {

@@ -61,6 +61,8 @@ mod commit;
 mod deployment;
 mod error;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod label;
 mod merge_request;
 mod note;

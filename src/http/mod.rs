@@ -11,6 +11,8 @@
 //! It knows nothing of GitLab, prints nothing, and keeps no secret in any text it returns.
 
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod origin;
 mod request;
 mod retry;

@@ -175,6 +175,12 @@ pub struct Response {
 }
 
 impl Response {
+    /// An answer that nobody sent.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn new(status: u16, headers: HeaderMap, body: Vec<u8>) -> Response {
+        Response { status, headers, body, retry_after: None }
+    }
+
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

@@ -9,6 +9,8 @@ pub mod age;
 pub mod checklist;
 pub mod clean;
 pub mod follow;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod layout;
 mod progress;
 mod prompt;

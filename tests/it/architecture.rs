@@ -11,6 +11,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("error.rs", &[]),
     ("clock.rs", &[]),
     ("trace.rs", &["clock"]),
+    ("fuzzing.rs", &["config", "doctor", "git", "gitlab", "http", "ui"]),
     ("cli.rs", &["command", "error", "config"]),
     ("context.rs", &["clock", "config", "error", "git", "gitlab", "http", "ui", "cli", "trace"]),
     (

@@ -1,0 +1,2 @@
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| git_hotfix::fuzzing::push_porcelain(data));
