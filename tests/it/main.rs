@@ -30,6 +30,7 @@ mod git_remote;
 mod git_repo;
 mod git_worktree;
 mod guides;
+mod hostile;
 mod init;
 mod install;
 mod journey;
