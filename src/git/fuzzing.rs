@@ -22,7 +22,9 @@ pub(crate) fn push_porcelain(data: &[u8]) {
     };
     let stderr = String::from_utf8_lossy(stderr).into_owned();
     let said = Output { exit, stdout: stdout.to_vec(), stderr };
-    if let Ok(PushOutcome::Created | PushOutcome::Updated | PushOutcome::UpToDate) = outcome(said, NAME, false) {
+    if let Ok(PushOutcome::Created | PushOutcome::Updated | PushOutcome::UpToDate) =
+        outcome(said, NAME, false)
+    {
         assert_eq!(exit, Exit::Code(0));
         assert!(stdout.contains_str(NAME));
     }
