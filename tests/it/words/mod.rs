@@ -1,5 +1,6 @@
 //! What the program says when something is in the way: whole texts, and commands that can be typed.
 
 mod commands;
+mod guides;
 mod ladder;
 mod refusals;

@@ -1,0 +1,70 @@
+//! Every `git hotfix …` that the program, its manual or the guides name is a command line that it takes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use git_hotfix::cli::Cli;
+
+use super::commands::{named, wrong};
+
+/// Words that follow the program's name in sentences about it.
+const PROSE: [&str; 5] = ["pushes", "writes", "is", "never", "complete"];
+
+fn texts() -> Vec<(PathBuf, String)> {
+    fn walk(at: &Path, into: &mut Vec<PathBuf>) {
+        if at.is_dir() {
+            let entries = std::fs::read_dir(at).expect("a folder");
+            entries.for_each(|entry| walk(&entry.expect("an entry").path(), into));
+        } else if at
+            .extension()
+            .is_some_and(|ext| ["rs", "md", "roff", "toml"].iter().any(|want| ext == *want))
+        {
+            into.push(at.to_owned());
+        }
+    }
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    for part in ["src", "docs", "README.md", "CONTRIBUTING.md"] {
+        walk(&top.join(part), &mut paths);
+    }
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("text");
+        let text = text.split("#[cfg(test)]").next().expect("a first part").to_owned();
+        (path, text)
+    };
+    paths
+        .into_iter()
+        .filter(|path| !path.ends_with("tests.rs") && !path.iter().any(|p| p == "tests"))
+        .map(read)
+        .collect()
+}
+
+#[test]
+fn each_can_be_typed() {
+    let known: Vec<String> =
+        Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let mut seen: BTreeMap<Vec<String>, PathBuf> = BTreeMap::new();
+    for (path, text) in texts() {
+        for words in named(&text) {
+            let prose = words.first().is_none_or(|first| PROSE.contains(&first.as_str()) || first == "x");
+            if !prose {
+                seen.entry(words).or_insert_with(|| path.clone());
+            }
+        }
+    }
+    let mut broken = Vec::new();
+    for (words, path) in &seen {
+        let first = &words[0];
+
+        let why = match first.starts_with('-') || known.contains(first) {
+            true => wrong(words),
+            false => Some(format!("there is no command {first}\n")),
+        };
+        if let Some(why) = why {
+            broken.push(format!("{}: git hotfix {}\n  {why}", path.display(), words.join(" ")));
+        }
+    }
+    assert!(seen.len() > 80, "only {} commands found", seen.len());
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
