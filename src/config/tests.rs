@@ -53,7 +53,7 @@ fn rows(config: &Config) -> String {
 fn without_any_configuration_the_defaults_hold() {
     let layers = Layers { flags: &Flags::default(), env: &Env::default(), git: &nothing, file: None };
     let config = Config::resolve(&layers).unwrap();
-    insta::assert_snapshot!(rows(&config), @"
+    insta::assert_snapshot!(rows(&config), @r"
     remote: origin [default]
     url:  [default]
     branches.production: main [default]
@@ -75,6 +75,16 @@ fn without_any_configuration_the_defaults_hold() {
     retry.budget: 60s [default]
     timeout: 60s [default]
     settle: 10s [default]
+    heroku_url: https://api.heroku.com/ [default]
+    heroku_registry: https://registry.heroku.com/ [default]
+    release_deadline: 3600s [default]
+    boot_deadline: 300s [default]
+    health_deadline: 300s [default]
+    health_timeout: 5s [default]
+    health_min: 2s [default]
+    health_max: 10s [default]
+    health_streak: 3 [default]
+    migrations_silence: 3600s [default]
     ");
     assert_eq!(config.http_options(), Options::default());
 }
@@ -84,7 +94,7 @@ fn the_file_can_rename_everything() {
     let file = file(FULL);
     let layers = Layers { flags: &Flags::default(), env: &Env::default(), git: &nothing, file: Some(&file) };
     let config = Config::resolve(&layers).unwrap();
-    insta::assert_snapshot!(rows(&config), @"
+    insta::assert_snapshot!(rows(&config), @r"
     remote: origin [default]
     url:  [default]
     branches.production: trunk [.hotfix.toml]
@@ -106,6 +116,16 @@ fn the_file_can_rename_everything() {
     retry.budget: 60s [default]
     timeout: 60s [default]
     settle: 10s [default]
+    heroku_url: https://api.heroku.com/ [default]
+    heroku_registry: https://registry.heroku.com/ [default]
+    release_deadline: 3600s [default]
+    boot_deadline: 300s [default]
+    health_deadline: 300s [default]
+    health_timeout: 5s [default]
+    health_min: 2s [default]
+    health_max: 10s [default]
+    health_streak: 3 [default]
+    migrations_silence: 3600s [default]
     ");
     let names: Vec<&str> = config.app_details.iter().map(|app| app.name.as_str()).collect();
     assert_eq!(names, ["portal", "admin"], "in the order of the file");
@@ -224,7 +244,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
     line 3, column 3: unknown key targts (did you mean targets?)
     line 2, column 1: unknown key command (known here: job, rollback_job, environment, apps, approvals)
     line 1, column 2: unknown key gitlab (known here: branches, deploy, migrations, backport, apps)
-    line 2, column 39: unknown key cert (known here: url, identity)
+    line 2, column 39: unknown key cert (known here: url, identity, field, status)
     line 1, column 14: unknown key hooks (known here: heroku, image, tag, processes, health)
     line 2, column 14: invalid type: integer `1`, expected a string
     line 2, column 14: “-x” is no name of a branch

@@ -81,9 +81,10 @@ impl Running {
         std::thread::scope(|scope| {
             if let Some(deadline) = deadline {
                 // It is not reaped before this thread has ended, so that the number is still its own.
-                scope.spawn(move || match listens.recv_timeout(deadline) {
-                    Err(mpsc::RecvTimeoutError::Timeout) => tell(id, TERM),
-                    _ => {}
+                scope.spawn(move || {
+                    if listens.recv_timeout(deadline) == Err(mpsc::RecvTimeoutError::Timeout) {
+                        tell(id, TERM);
+                    }
                 });
             }
             if let (Some(mut pipe), Some(bytes)) = (pipe_in, stdin) {

@@ -280,6 +280,10 @@ mod tests {
         assert_eq!(kind(&format!("{access}The requested URL returned error: 502")), Kind::Unreachable);
         assert_eq!(kind(&format!("{access}The requested URL returned error: 403")), Kind::Config);
         assert_eq!(kind("fatal: Authentication failed for 'https://gitlab.example/'"), Kind::Config);
-        assert_eq!(kind("fatal: bad object 1234"), Kind::Failed);
+        // What breaks on the way says nothing of the remote; what breaks at home is a failure.
+        assert_eq!(kind("fatal: bad object 1234"), Kind::Unreachable);
+        let stderr = "fatal: bad object 1234".to_owned();
+        let failed = GitError::Failed { subcommand: "update-ref".into(), status: 128, stderr };
+        assert_eq!(Problem::from(failed).kind, Kind::Failed);
     }
 }

@@ -52,14 +52,15 @@ fn open_to_jobs(method: &str, path: &[&str]) -> bool {
         ["projects", _, below @ ..] => below,
         _ => return false,
     };
-    match (method, below) {
-        (_, ["deployments", ..]) => true,
-        ("GET", ["environments" | "pipelines", ..] | ["jobs" | "merge_requests"]) => true,
-        ("GET", ["merge_requests", _] | ["merge_requests", _, "notes", ..]) => true,
-        ("GET", ["repository", "branches"] | ["repository", "commits", _]) => true,
-        ("GET", ["repository", "commits", _, "merge_requests"]) => true,
+    let read = match below {
+        ["deployments", ..] => return true,
+        ["environments" | "pipelines", ..] | ["jobs" | "merge_requests"] => true,
+        ["merge_requests", _] | ["merge_requests", _, "notes", ..] => true,
+        ["repository", "branches"] | ["repository", "commits", _] => true,
+        ["repository", "commits", _, "merge_requests"] => true,
         _ => false,
-    }
+    };
+    read && method == "GET"
 }
 
 /// A private project does not exist for those who may not see it.

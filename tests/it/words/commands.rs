@@ -61,7 +61,9 @@ pub(super) fn wrong(words: &[String]) -> Option<String> {
                 return None;
             }
             // A command by its name alone, and a value on the next line of the text.
-            ErrorKind::MissingRequiredArgument if words.len() == 1 => return None,
+            ErrorKind::MissingRequiredArgument if !words.iter().any(|word| word.starts_with('-')) => {
+                return None;
+            }
             ErrorKind::InvalidValue if error.to_string().contains("none was supplied") => return None,
             ErrorKind::UnknownArgument if words.last().is_some_and(|word| !word.starts_with('-')) => {
                 words.pop();

@@ -9,7 +9,7 @@ use git_hotfix::cli::Cli;
 use super::commands::{named, wrong};
 
 /// Words that follow the program's name in sentences about it.
-const PROSE: [&str; 5] = ["pushes", "writes", "is", "never", "complete"];
+const PROSE: [&str; 6] = ["pushes", "writes", "wrote", "is", "never", "complete"];
 
 fn texts() -> Vec<(PathBuf, String)> {
     fn walk(at: &Path, into: &mut Vec<PathBuf>) {

@@ -172,7 +172,7 @@ fn before_the_merge() {
     review (7): a reviewer of !412 asked for changes
       hint: see https://gitlab.example/shop/web/-/merge_requests/412 ; push them, then: git hotfix open
     review (5): GitLab does not let !412 be merged: jira association missing
-      hint: see what it asks for at https://gitlab.example/shop/web/-/merge_requests/412
+      hint: see what it asks for at https://gitlab.example/shop/web/-/merge_requests/412 , then run the same command again
     merge (5): production runs 02020202, which main does not contain: deploying main would take it back
       hint: bring 02020202 to main first (a merge request, or your sync job), then run the same command again
     merge (6): merge: what production runs could not be read

@@ -161,8 +161,8 @@ fn words_that_are_none() {
     $ git hotfix demo --scenario nonsense
     error: there is no scenario `nonsense`
     hint: there are clean, conflict, rejected, red-pipeline, flaky-job, migrations-failing,
-          slow-approvals, colleague-merges, ci-backports-first, two-hotfixes, rolled-back; what each
-          tells: git hotfix demo --list
+          slow-approvals, colleague-merges, ci-backports-first, two-hotfixes, rolled-back, rollback,
+          revert; what each tells: git hotfix demo --list
     [2]
     $ git hotfix completion powershell
     error: invalid value 'powershell' for '<SHELL>'
@@ -409,7 +409,7 @@ fn not_yours() {
     [5]
     $ git hotfix abort --yes
     error: the change has landed: there is nothing left to give up
-    hint: to take it back is a hotfix of its own: git hotfix start revert-it ; git revert -m 1 <landed commit> ; git hotfix ship
+    hint: take it back: git hotfix revert   (what production runs: git hotfix rollback)
     [5]
     $ git hotfix deploy
     ships:
