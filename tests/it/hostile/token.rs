@@ -203,6 +203,13 @@ fn nothing_that_is_written_said_or_handed_down_holds_the_token() {
     let dev = lab.fixed();
     let canary = lab.server.token("dev");
     assert!(canary.len() >= 16, "{canary}");
+    // Here a helper knows the token, as on a laptop.
+    let base = lab.server.url();
+    let store = lab.dir().join("home/dev.credentials");
+    std::fs::write(&store, format!("{}\n", base.replacen("://", &format!("://dev:{canary}@"), 1))).unwrap();
+    dev.git(&["config", "--unset", &format!("http.{base}/.extraHeader")]);
+    let helper = format!("store --file='{}'", store.display());
+    dev.git(&["config", &format!("credential.{base}.helper"), &helper]);
     let traces = lab.dir().join("traces");
     std::fs::create_dir(&traces).unwrap();
     let path = shim(lab.dir());
