@@ -205,25 +205,32 @@ fn ended(
         return Err(told("not one line that says how to go on, and exit 130", run));
     }
     // Its git children hear of it too.
+    let mut left = living(group);
     for _ in 0..2000 {
-        if !lives(group) {
+        if left.is_empty() {
             return Ok(());
         }
         std::thread::sleep(BREATH);
+        left = living(group);
     }
-    Err(told("a git child lives on", run))
+    Err(told(&format!("git children live on: {}", left.join("; ")), run))
 }
 
-/// Whether any process of this group is at work.
-fn lives(group: u32) -> bool {
-    let stats = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("stat"));
-    stats.filter_map(|stat| std::fs::read_to_string(stat).ok()).any(|stat| {
+/// The command lines of a process group's members that have not ended. The transport that git itself started
+/// is not ours to reach: it ends when the server answers or hangs up, and finds nobody to tell.
+fn living(group: u32) -> Vec<String> {
+    let of = |process: std::path::PathBuf| {
+        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
         // After the name in brackets: state, parent, group.
-        let fields: Vec<&str> =
-            stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-        fields.first().is_some_and(|state| *state != "Z")
-            && fields.get(2) == Some(&group.to_string().as_str())
-    })
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        if fields.first()? == &"Z" || fields.get(2)? != &group.to_string() {
+            return None;
+        }
+        let line = std::fs::read(process.join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        (!line.contains("remote-http")).then_some(line)
+    };
+    std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| of(entry.path())).collect()
 }
 
 fn whole(seat: &Seat<'_>) -> Result<(), String> {
