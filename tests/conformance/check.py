@@ -135,6 +135,11 @@ def patched(node):
     return [patched(each) for each in node] if isinstance(node, list) else node
 
 
+def pattern(template):
+    """What a path of the document matches: `{name}` is one segment, `*name` all that follows."""
+    return re.compile(re.sub(r"\\\{[^/]+?\\\}", "([^/]+)", re.sub(r"\\\*\w+", "(.+)", re.escape(template))))
+
+
 class Requests:
     """The operations of the document, found by method and path."""
 
@@ -145,22 +150,21 @@ class Requests:
         self.document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self.faults, self.checked, self.by_method = faults, Counter(), {}
         for template, operations in self.document["paths"].items():
-            pattern = re.compile(re.sub(r"\\\{[^/]+?\\\}", "[^/]+", re.escape(template)))
             for method, operation in operations.items():
                 if method in ("get", "put", "post", "delete", "patch", "head"):
                     self.by_method.setdefault(method.upper(), []).append(
-                        (template.count("{"), len(template), template, pattern, patched(operation)))
+                        ((template.count("*"), template.count("{"), -len(template)), template, pattern(template), patched(operation)))
         for operations in self.by_method.values():
-            operations.sort(key=lambda operation: (operation[0], -operation[1]))
+            operations.sort(key=lambda operation: operation[0])
 
     def find(self, method, path):
-        for _, _, template, pattern, operation in self.by_method.get(method, []):
-            if pattern.fullmatch("/api/v4/" + path):
-                return template, operation
-        return None, None
+        for _, template, route, operation in self.by_method.get(method, []):
+            if match := route.fullmatch("/api/v4/" + path):
+                return template, match.groups(), operation
+        return None, (), None
 
     def check(self, exchange, path):
-        template, operation = self.find(exchange["method"], path)
+        template, values, operation = self.find(exchange["method"], path)
         if operation is None:
             self.faults.add(f"{exchange['method']} {path}", "the document has no such operation")
             return
@@ -170,8 +174,7 @@ class Requests:
         given = {}
         for name, value in parse_qsl(exchange["query"], keep_blank_values=True):
             given.setdefault(name.removesuffix("[]"), []).append(value)
-        names = re.findall(r"\{([^/]+?)\}", template)
-        values = re.fullmatch(re.sub(r"\\\{[^/]+?\\\}", "([^/]+)", re.escape(template)), "/api/v4/" + path).groups()
+        names = [one or rest for one, rest in re.findall(r"\{([^/]+?)\}|\*(\w+)", template)]
         in_path = dict(zip(names, values))
         for name, values in given.items():
             if name not in known or known[name]["in"] != "query":
