@@ -212,7 +212,9 @@ impl Response {
                 media_type.as_deref().unwrap_or("of no stated type")
             ));
         }
-        serde_json::from_slice(&self.body).map_err(|error| format!("not the expected JSON: {error}"))
+        // Of a field nobody asks for serde_json would pass any bytes; what is not UTF-8 is no JSON.
+        let text = std::str::from_utf8(&self.body).map_err(|error| format!("not JSON: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("not the expected JSON: {error}"))
     }
 
     fn media_type(&self) -> String {
