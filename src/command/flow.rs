@@ -74,6 +74,7 @@ pub(super) fn run(ctx: &Context, named: Option<&str>, goal: &Goal, options: Opti
         poll_max: config.poll_max.value,
         settle: config.settle.value,
         grace: GRACE,
+        outage: config.retry_outage.value,
         timeout: options.timeout,
         waits: options.waits,
     };

@@ -56,6 +56,8 @@ variables! {
     RETRY_BASE = "GIT_HOTFIX_RETRY_BASE";
     /// How long a read may be tried again before it is given up; default 60s.
     RETRY_BUDGET = "GIT_HOTFIX_RETRY_BUDGET";
+    /// How long a run that waits puts up with a server that does not answer; default 30m.
+    RETRY_OUTAGE = "GIT_HOTFIX_RETRY_OUTAGE";
     /// How long one request may take; default 60s.
     TIMEOUT = "GIT_HOTFIX_TIMEOUT";
     /// How long what was just written is looked for before it counts as missing; default 10s.

@@ -118,6 +118,7 @@ const POLL_MIN: Key = key("poll.min", env::POLL_MIN, "hotfix.pollMin", "5s");
 const POLL_MAX: Key = key("poll.max", env::POLL_MAX, "hotfix.pollMax", "30s");
 const RETRY_BASE: Key = key("retry.base", env::RETRY_BASE, "hotfix.retryBase", "500ms");
 const RETRY_BUDGET: Key = key("retry.budget", env::RETRY_BUDGET, "hotfix.retryBudget", "60s");
+const RETRY_OUTAGE: Key = key("retry.outage", env::RETRY_OUTAGE, "hotfix.retryOutage", "30m");
 const TIMEOUT: Key = key("timeout", env::TIMEOUT, "hotfix.timeout", "60s");
 const SETTLE: Key = key("settle", env::SETTLE, "hotfix.settle", "10s");
 
@@ -141,6 +142,7 @@ pub const KEYS: &[&Key] = &[
     &POLL_MAX,
     &RETRY_BASE,
     &RETRY_BUDGET,
+    &RETRY_OUTAGE,
     &TIMEOUT,
     &SETTLE,
     &promote::HEROKU_URL,
@@ -198,6 +200,8 @@ pub struct Config {
     pub retry_base: Setting<Duration>,
     /// How long reads are tried again.
     pub retry_budget: Setting<Duration>,
+    /// How long a run that waits puts up with a server that does not answer.
+    pub retry_outage: Setting<Duration>,
     /// How long one request may take.
     pub timeout: Setting<Duration>,
     /// How long what was just written is looked for before it counts as missing.
@@ -249,6 +253,7 @@ impl Config {
             poll_max: layers.one(&POLL_MAX, None, duration)?,
             retry_base: layers.one(&RETRY_BASE, None, duration)?,
             retry_budget: layers.one(&RETRY_BUDGET, None, duration)?,
+            retry_outage: layers.one(&RETRY_OUTAGE, None, duration)?,
             timeout: layers.one(&TIMEOUT, None, timeout)?,
             settle: layers.one(&SETTLE, None, duration)?,
             promote: Promote::resolve(layers)?,
@@ -301,6 +306,7 @@ impl Config {
             row(POLL_MAX.name, &self.poll_max, time),
             row(RETRY_BASE.name, &self.retry_base, time),
             row(RETRY_BUDGET.name, &self.retry_budget, time),
+            row(RETRY_OUTAGE.name, &self.retry_outage, time),
             row(TIMEOUT.name, &self.timeout, time),
             row(SETTLE.name, &self.settle, time),
             row(promote::HEROKU_URL.name, &self.promote.heroku_url, Url::to_string),

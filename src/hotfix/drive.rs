@@ -90,6 +90,8 @@ pub struct Timing {
     pub settle: Duration,
     /// How long something that may never come is waited for.
     pub grace: Duration,
+    /// How long a run that waits puts up with a server that does not answer.
+    pub outage: Duration,
     /// Bounds the wait, never an action.
     pub timeout: Option<Duration>,
     /// Whether to wait at all for what others must do.
@@ -144,6 +146,7 @@ pub fn drive(
         interval: timing.poll,
         awaited: None,
         waited: false,
+        lost: None,
         stale: 0,
     };
     let mut previous: Option<Snapshot> = None;
@@ -163,9 +166,12 @@ pub fn drive(
             goal => goal,
         };
         let snapshot = match world.observe(goal, &run.floor) {
-            Ok(snapshot) => snapshot,
+            Ok(snapshot) => {
+                run.lost = None;
+                snapshot
+            }
             // A network blip never fails a watch; before the first wait it is an answer.
-            Err(problem) if problem.kind == Kind::Unreachable && run.waited && !run.timed_out() => {
+            Err(problem) if problem.kind == Kind::Unreachable && run.endures() => {
                 listener.event(Event::Lost(&problem));
                 run.sleep();
                 continue;
@@ -213,6 +219,7 @@ struct Run<'a> {
     interval: Duration,
     awaited: Option<Rung>,
     waited: bool,
+    lost: Option<Duration>,
     stale: u32,
 }
 
@@ -345,6 +352,13 @@ impl Run<'_> {
         self.interval = self.timing.poll;
         self.last = Some(last);
         Ok(turn)
+    }
+
+    /// Whether to go on although the server did not answer.
+    fn endures(&mut self) -> bool {
+        let now = self.clock.elapsed();
+        let lost = now.saturating_sub(*self.lost.get_or_insert(now));
+        self.waited && !self.timed_out() && lost < self.timing.outage
     }
 
     fn timed_out(&self) -> bool {

@@ -236,6 +236,7 @@ impl<'a> Seat<'a> {
             .env("GIT_HOTFIX_POLL_MAX", "10ms")
             .env("GIT_HOTFIX_RETRY_BASE", "1ms")
             .env("GIT_HOTFIX_RETRY_BUDGET", "5s")
+            .env("GIT_HOTFIX_RETRY_OUTAGE", "2s")
             .env("GIT_HOTFIX_SETTLE", "200ms")
             .env("GIT_HOTFIX_TIMEOUT", "20s")
             .envs(self.vars.iter().map(|(name, value)| (*name, value.as_str())))

@@ -131,6 +131,7 @@ fn each_setting_tells_its_source_offline() {
     poll.max                  30s                                   (default)
     retry.base                500ms                                 (default)
     retry.budget              60s                                   (default)
+    retry.outage              1800s                                 (default)
     timeout                   9s                                    (GIT_HOTFIX_TIMEOUT)
     settle                    10s                                   (default)
     heroku_url                https://api.heroku.com/               (default)

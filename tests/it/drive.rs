@@ -90,6 +90,7 @@ fn timing() -> Timing {
         poll_max: Duration::from_secs(5),
         settle: Duration::from_secs(20),
         grace: Duration::from_secs(60),
+        outage: Duration::from_secs(600),
         timeout: None,
         waits: true,
     }
@@ -215,6 +216,11 @@ fn waiting_survives_a_server_that_does_not_answer_but_the_first_look_does_not() 
     let end = run(&mut world, &Goal::Deploy { again: false }, limited).unwrap().end;
     assert!(matches!(end, End::Pending(_)), "{end:?}");
     assert_eq!(world.lost, 0, "it went on after each of them");
+
+    // But not for ever: the outage is bounded where the wait is not.
+    world.lost = u32::MAX;
+    let problem = run(&mut world, &Goal::Deploy { again: false }, timing()).unwrap_err();
+    assert_eq!(problem.kind, Kind::Unreachable);
 
     struct Gone;
     impl World for Gone {

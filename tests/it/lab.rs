@@ -217,6 +217,7 @@ impl<'a> Desk<'a> {
             .env("GIT_HOTFIX_POLL_MAX", "10ms")
             .env("GIT_HOTFIX_RETRY_BASE", "1ms")
             .env("GIT_HOTFIX_RETRY_BUDGET", "5s")
+            .env("GIT_HOTFIX_RETRY_OUTAGE", "2s")
             .env("GIT_HOTFIX_SETTLE", "100ms");
         command
     }
