@@ -45,7 +45,7 @@ pub(crate) const FAILURES: [&str; 3] = ["fails", "dies", "babbles"];
 impl Blow {
     pub(crate) const ALL: [Blow; 3] = [Blow::Kill, Blow::Interrupt, Blow::Terminate];
 
-    fn strike(self, child: &Child) {
+    pub(crate) fn strike(self, child: &Child) {
         let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return };
         // One that has ended by itself meanwhile is not there to be struck.
         let _ = match self {
@@ -126,27 +126,32 @@ fn at_exchange<'a>(
         _ => {}
     }
     let mut child = seat.start(scenario.args);
-    let struck = loop {
-        let there = match moment {
-            Moment::Answered => lab.server.requests().get(index).is_some_and(|one| one.status != 0),
-            _ => lab.server.faults_triggered() > 0,
-        };
-        if there {
-            break true;
-        }
+    let struck = strike_when(&mut child, moment, blow, || match moment {
+        Moment::Answered => lab.server.requests().get(index).is_some_and(|one| one.status != 0),
+        _ => lab.server.faults_triggered() > 0,
+    });
+    (seat, child, struck)
+}
+
+/// Strikes once its moment is there; `false` if the run ended before.
+pub(crate) fn strike_when(
+    child: &mut Child,
+    moment: Moment,
+    blow: Blow,
+    is_there: impl Fn() -> bool,
+) -> bool {
+    while !is_there() {
         if child.try_wait().is_ok_and(|ended| ended.is_some()) {
-            break false;
+            return false;
         }
         std::thread::sleep(BREATH);
-    };
-    if struck {
-        if moment == Moment::Applied {
-            // Its handler runs to its end, whether or not anybody waits for it.
-            std::thread::sleep(20 * BREATH);
-        }
-        blow.strike(&child);
     }
-    (seat, child, struck)
+    if moment == Moment::Applied {
+        // Its handler runs to its end, whether or not anybody waits for it.
+        std::thread::sleep(20 * BREATH);
+    }
+    blow.strike(child);
+    true
 }
 
 /// How many git children a run has that nothing disturbs.

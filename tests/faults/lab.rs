@@ -82,6 +82,45 @@ impl Ready {
     }
 }
 
+/// A program in a scrubbed environment, whose home and temporary folder lie below `top`.
+#[expect(clippy::disallowed_methods, reason = "the harness's own children, scrubbed")]
+pub(crate) fn bare(program: &Path, dir: &Path, top: &Path) -> Command {
+    let home = top.join("home");
+    let mut command = Command::new(program);
+    command
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", &home)
+        .env("GIT_CONFIG_GLOBAL", home.join("gitconfig"))
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C.UTF-8")
+        .env("TMPDIR", top.join("tmp"))
+        .env("TZ", "UTC");
+    command
+}
+
+/// Waits for the end of a run that talks into these files, and for no longer than any may take.
+pub(crate) fn ended(mut child: Child, out: &Path, err: &Path) -> Ran {
+    use std::os::unix::process::ExitStatusExt;
+    let begun = Instant::now();
+    let code = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => {
+                break status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(-1);
+            }
+            None if begun.elapsed() > LONGEST => {
+                let _ = child.kill();
+                break -2;
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    let text = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    Ran { code, out: text(out), err: text(err) }
+}
+
 /// Copies a folder with its times; objects are shared, addresses and paths of the old place replaced.
 fn copy(from: &Path, to: &Path, swaps: &[(String, String)], shared: bool) {
     std::fs::create_dir_all(to).unwrap();
@@ -206,28 +245,9 @@ impl<'a> Seat<'a> {
         self
     }
 
-    /// A program in a scrubbed environment.
-    #[expect(clippy::disallowed_methods, reason = "the harness's own children, scrubbed")]
-    fn bare(&self, program: &Path, dir: &Path) -> Command {
-        let home = self.lab.dir().join("home");
-        let mut command = Command::new(program);
-        command
-            .current_dir(dir)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", &home)
-            .env("GIT_CONFIG_GLOBAL", home.join("gitconfig"))
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("LC_ALL", "C.UTF-8")
-            .env("TMPDIR", self.lab.dir().join("tmp"))
-            .env("TZ", "UTC");
-        command
-    }
-
     /// Starts the program in a process group of its own, waiting for next to nothing.
     pub(crate) fn start(&self, args: &[&str]) -> Child {
-        let mut command = self.bare(&crate::binary(), &self.dir());
+        let mut command = bare(&crate::binary(), &self.dir(), self.lab.dir());
         command
             .args(args)
             .env("GIT_HOTFIX_URL", &self.url)
@@ -251,24 +271,8 @@ impl<'a> Seat<'a> {
         self.lab.dir().join(format!("{}.{what}", self.place))
     }
 
-    /// Waits for the end of a run, and for no longer than any may take.
-    pub(crate) fn end(&self, mut child: Child) -> Ran {
-        use std::os::unix::process::ExitStatusExt;
-        let begun = Instant::now();
-        let code = loop {
-            match child.try_wait().unwrap() {
-                Some(status) => {
-                    break status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(-1);
-                }
-                None if begun.elapsed() > LONGEST => {
-                    let _ = child.kill();
-                    break -2;
-                }
-                None => std::thread::sleep(Duration::from_millis(2)),
-            }
-        };
-        let text = |what| String::from_utf8_lossy(&std::fs::read(self.talk(what)).unwrap()).into_owned();
-        Ran { code, out: text("out"), err: text("err") }
+    pub(crate) fn end(&self, child: Child) -> Ran {
+        ended(child, &self.talk("out"), &self.talk("err"))
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
@@ -292,6 +296,6 @@ impl<'a> Seat<'a> {
     }
 
     pub(crate) fn ask_git(&self, dir: &Path, args: &[&str]) -> Output {
-        self.bare(Path::new("git"), dir).args(args).output().unwrap()
+        bare(Path::new("git"), dir, self.lab.dir()).args(args).output().unwrap()
     }
 }

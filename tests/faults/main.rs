@@ -18,6 +18,7 @@ mod lab;
 #[path = "../it/manifest.rs"]
 mod manifest;
 mod matrix;
+mod promote;
 mod race;
 mod scenario;
 mod unknown;
@@ -33,13 +34,16 @@ use std::time::Instant;
 use git_hotfix::sim::Exchange;
 
 use dice::Dice;
+use kill::{Blow, Moment};
 use lab::Ready;
+use promote::Host;
 use race::Race;
 use scenario::Scenario;
 
 /// How many cases a sample takes of each kind.
 const FAULTS: usize = 150;
 const KILLS: usize = 48;
+const PROMOTIONS: usize = 24;
 const CHILDREN: usize = 12;
 const ROUNDS: usize = 2;
 
@@ -141,6 +145,12 @@ fn points<'a>(
     Unit { kind, name, work: Box::new(work) }
 }
 
+/// `ci promote` among the names of scenarios; it has hosts of its own.
+const PROMOTE: &str = "promote";
+
+/// What `ci promote` exchanges with each host.
+type Promotion = BTreeMap<Host, Vec<Exchange>>;
+
 struct Field {
     scenario: Scenario,
     ready: Ready,
@@ -159,7 +169,8 @@ fn main() -> ExitCode {
     println!("the program is {}, the seed {}", binary().display(), wishes.seed);
     let begun = Instant::now();
     // Only what is asked for is founded.
-    let names: Vec<&str> = Scenario::all().iter().map(|scenario| scenario.name).collect();
+    let mut names: Vec<&str> = Scenario::all().iter().map(|scenario| scenario.name).collect();
+    names.push(PROMOTE);
     let words: Vec<&str> = wishes.only.split(' ').filter(|word| names.contains(word)).collect();
     let asked = |scenario: &Scenario| words.is_empty() || words.contains(&scenario.name);
     let scenarios: Vec<Scenario> = Scenario::all().into_iter().filter(asked).collect();
@@ -181,6 +192,17 @@ fn main() -> ExitCode {
                 .ok()
         })
         .collect();
+    let promotion = match words.is_empty() || words.contains(&PROMOTE) {
+        true => promote::undisturbed().unwrap_or_else(|why| {
+            failed += 1;
+            println!("FAIL undisturbed: {why}");
+            Promotion::new()
+        }),
+        false => Promotion::new(),
+    };
+    for (host, trace) in &promotion {
+        println!("  {PROMOTE:9} {} exchanges with {host:?}", trace.len());
+    }
     for field in &fields {
         println!(
             "  {:9} {} exchanges, {} git children",
@@ -193,8 +215,8 @@ fn main() -> ExitCode {
         Race::ALL.iter().copied().filter(|race| words.is_empty() && wishes.names_race(*race)).collect();
     let races: Vec<(Race, Ready)> = side_by_side(raced, |race: Race| (race, race.ready()));
     let units = match wishes.full {
-        true => everything(&fields, &races, wishes.seed),
-        false => some(&fields, &races, wishes.seed),
+        true => everything(&fields, &races, &promotion, wishes.seed),
+        false => some(&fields, &races, &promotion, wishes.seed),
     };
     let (at, of) = wishes.slice;
     let units: Vec<Unit<'_>> = units
@@ -241,10 +263,27 @@ fn main() -> ExitCode {
 }
 
 /// A sample by seed.
-fn some<'a>(fields: &'a [Field], races: &'a [(Race, Ready)], seed: u64) -> Vec<Unit<'a>> {
+fn some<'a>(
+    fields: &'a [Field],
+    races: &'a [(Race, Ready)],
+    promotion: &Promotion,
+    seed: u64,
+) -> Vec<Unit<'a>> {
     let mut dice = Dice::new(seed);
     let mut units = Vec::new();
-    for _ in 0..FAULTS {
+    for count in 0..if promotion.is_empty() { 0 } else { PROMOTIONS } {
+        let host = *dice.pick(&Host::ALL);
+        let (n, kind) = matrix::sample(&mut dice, &promotion[&host]);
+        if count % 3 == 0 {
+            let (moment, blow) = (*dice.pick(&Moment::OF_EXCHANGE), *dice.pick(&Blow::ALL));
+            let name = format!("{PROMOTE} {blow:?} {moment:?} {n} of {host:?}");
+            units.push(one("kill points", name, move || promote::killed(host, n, moment, blow)));
+        } else {
+            let name = format!("{PROMOTE} {kind:?} at {n} of {host:?}");
+            units.push(one("fault cases", name, move || promote::case(host, n, &kind)));
+        }
+    }
+    for _ in 0..if fields.is_empty() { 0 } else { FAULTS } {
         let field = dice.pick(fields);
         let (n, kind) = matrix::sample(&mut dice, &field.trace);
         let name = format!("{} {kind:?} at {n}", field.scenario.name);
@@ -252,11 +291,11 @@ fn some<'a>(fields: &'a [Field], races: &'a [(Race, Ready)], seed: u64) -> Vec<U
             matrix::case(&field.scenario, &field.ready, n, &kind, n % 2 == 0)
         }));
     }
-    for count in 0..KILLS {
+    for count in 0..if fields.is_empty() { 0 } else { KILLS } {
         let field = dice.pick(fields);
-        let blow = *dice.pick(&kill::Blow::ALL);
+        let blow = *dice.pick(&Blow::ALL);
         let of_child = count % 3 == 0;
-        let moment = *dice.pick(if of_child { &kill::Moment::OF_CHILD } else { &kill::Moment::OF_EXCHANGE });
+        let moment = *dice.pick(if of_child { &Moment::OF_CHILD } else { &Moment::OF_EXCHANGE });
         let most = if of_child { field.children.max(1) } else { field.trace.len() as u64 };
         let n = dice.next() % most + 1;
         let name = format!("{} {blow:?} {moment:?} {n}", field.scenario.name);
@@ -264,7 +303,7 @@ fn some<'a>(fields: &'a [Field], races: &'a [(Race, Ready)], seed: u64) -> Vec<U
             kill::case(&field.scenario, &field.ready, n, moment, blow)
         }));
     }
-    for _ in 0..CHILDREN {
+    for _ in 0..if fields.is_empty() { 0 } else { CHILDREN } {
         let field = dice.pick(fields);
         let (how, n) = (*dice.pick(&kill::FAILURES), dice.next() % field.children.max(1) + 1);
         let name = format!("{} {n} {how}", field.scenario.name);
@@ -304,16 +343,38 @@ fn doubts<'a>(fields: &'a [Field], values: &'a [&'static str]) -> Vec<Unit<'a>> 
 }
 
 /// All of it.
-fn everything<'a>(fields: &'a [Field], races: &'a [(Race, Ready)], seed: u64) -> Vec<Unit<'a>> {
+fn everything<'a>(
+    fields: &'a [Field],
+    races: &'a [(Race, Ready)],
+    promotion: &'a Promotion,
+    seed: u64,
+) -> Vec<Unit<'a>> {
     let mut units = doubts(fields, &unknown::VALUES);
+    for (&host, trace) in promotion {
+        for kind in matrix::Kind::all() {
+            let name = format!("{PROMOTE} {kind:?} of {host:?}");
+            let work = move || matrix::sweep(trace, &kind, |n| promote::case(host, n, &kind));
+            units.push(Unit { kind: "fault cases", name, work: Box::new(work) });
+        }
+        for blow in Blow::ALL {
+            for moment in Moment::OF_EXCHANGE {
+                let name = format!("{PROMOTE} {blow:?} {moment:?} of {host:?}");
+                units.push(points("kill points", name, move |n| promote::killed(host, n, moment, blow)));
+            }
+        }
+    }
     for field in fields {
         for kind in matrix::Kind::all() {
             let name = format!("{} {kind:?}", field.scenario.name);
-            let work = move || matrix::sweep(&field.scenario, &field.ready, &field.trace, &kind);
+            let work = move || {
+                matrix::sweep(&field.trace, &kind, |n| {
+                    matrix::case(&field.scenario, &field.ready, n, &kind, n % 4 == 0)
+                })
+            };
             units.push(Unit { kind: "fault cases", name, work: Box::new(work) });
         }
-        for blow in kill::Blow::ALL {
-            for moment in kill::Moment::OF_EXCHANGE.into_iter().chain(kill::Moment::OF_CHILD) {
+        for blow in Blow::ALL {
+            for moment in Moment::OF_EXCHANGE.into_iter().chain(Moment::OF_CHILD) {
                 let name = format!("{} {blow:?} {moment:?}", field.scenario.name);
                 units.push(points("kill points", name, move |n| {
                     kill::case(&field.scenario, &field.ready, n, moment, blow)

@@ -26,7 +26,7 @@ impl Kind {
         once.chain(outages.map(|what| Kind { fault: Fault::before(what), lasts: true })).collect()
     }
 
-    fn at(&self, n: u64) -> FaultPlan {
+    pub(crate) fn at(&self, n: u64) -> FaultPlan {
         match self.lasts {
             true => FaultPlan::from(n, self.fault.clone()),
             false => FaultPlan::nth(n, self.fault.clone()),
@@ -34,7 +34,7 @@ impl Kind {
     }
 
     /// Whether it is the same as another class where nothing is written.
-    fn repeats_on_reads(&self) -> bool {
+    pub(crate) fn repeats_on_reads(&self) -> bool {
         let twin = Fault { applied: true, ..self.fault.clone() };
         !self.lasts && !self.fault.applied && Fault::all().contains(&twin)
     }
@@ -53,7 +53,12 @@ impl Kind {
         code == ends || own.contains(&code)
     }
 
-    fn name(&self) -> String {
+    /// Whether a client has to give up by itself.
+    pub(crate) fn never_ends(&self) -> bool {
+        matches!(self.fault.what, What::Hang | What::Body(_))
+    }
+
+    pub(crate) fn name(&self) -> String {
         let when = match (self.lasts, self.fault.applied) {
             (true, _) => "from there on",
             (false, true) => "applied",
@@ -92,7 +97,7 @@ pub(crate) fn case(
 ) -> Result<bool, String> {
     let lab = ready.open(scenario.story);
     let mut seat = scenario.seat(&lab);
-    if matches!(kind.fault.what, What::Hang | What::Body(_)) {
+    if kind.never_ends() {
         // What never ends is given up after ten times as long.
         seat = seat.with("GIT_HOTFIX_TIMEOUT", "1s");
     }
@@ -197,7 +202,9 @@ fn looked_before_playing(trace: &[Exchange]) -> Result<(), String> {
 /// Whoever is stopped is told the exact command that goes on.
 pub(crate) fn names_the_next_command(run: &Ran) -> Result<(), String> {
     let hints: Vec<&str> = run.err.lines().filter(|line| line.starts_with("hint:")).collect();
-    let named = |line: &&str| line.contains("git ") || line.contains("the same command again");
+    let named = |line: &&str| {
+        ["git ", "the same command again", "run the job again"].iter().any(|how| line.contains(how))
+    };
     match hints.iter().any(named) || run.out.contains("git hotfix ") {
         true => Ok(()),
         false => Err(told("no next command is named", run)),
@@ -226,12 +233,11 @@ pub(crate) fn told(why: &str, run: &Ran) -> String {
     format!("{why}: exit {}\n{}\n{}", run.code, run.out, run.err)
 }
 
-/// One class over all points of a scenario; gives how many were struck.
+/// One class over all points of a run; gives how many were struck, and what was wrong.
 pub(crate) fn sweep(
-    scenario: &Scenario,
-    ready: &Ready,
     known: &[Exchange],
     kind: &Kind,
+    case: impl Fn(u64) -> Result<bool, String>,
 ) -> (u64, Vec<String>) {
     let (mut struck, mut wrong) = (0, Vec::new());
     for n in 1.. {
@@ -239,12 +245,12 @@ pub(crate) fn sweep(
         if kind.repeats_on_reads() && known.get(index).is_some_and(|one| !writes(one)) {
             continue;
         }
-        match case(scenario, ready, n, kind, n % 4 == 0) {
+        match case(n) {
             Ok(false) => break,
             Ok(true) => struck += 1,
             Err(why) => {
                 struck += 1;
-                wrong.push(format!("{} {why}", scenario.name));
+                wrong.push(why);
             }
         }
     }
@@ -253,8 +259,8 @@ pub(crate) fn sweep(
 
 /// A point and a class, half of the time one where something is written.
 pub(crate) fn sample(dice: &mut Dice, known: &[Exchange]) -> (u64, Kind) {
-    let write =
-        known.iter().enumerate().filter(|(_, one)| writes(one)).map(|(index, _)| index).collect::<Vec<_>>();
+    let write: Vec<usize> =
+        known.iter().enumerate().filter(|(_, one)| writes(one)).map(|(index, _)| index).collect();
     let index = match dice.below(2) {
         0 if !write.is_empty() => *dice.pick(&write),
         _ => dice.below(known.len()),

@@ -84,6 +84,40 @@ fn a_hook_and_a_rebase_may_call_it() {
 }
 
 #[test]
+fn what_git_exports_to_a_hook_reaches_no_child() {
+    let clone = begun();
+    clone.git(&["push", "-q", "origin", "HEAD:main"]);
+    clone.git(&["fetch", "-q"]);
+    let elsewhere = clone.top.parent().unwrap().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let (git_dir, index) = (clone.top.join(".git"), elsewhere.join("index"));
+    let env = [
+        ("GIT_DIR", git_dir.to_str().unwrap()),
+        ("GIT_INDEX_FILE", index.to_str().unwrap()),
+        // Where a push's objects wait while hooks judge them.
+        ("GIT_OBJECT_DIRECTORY", elsewhere.to_str().unwrap()),
+        ("GIT_PREFIX", "below/"),
+        ("GIT_REFLOG_ACTION", "rebase"),
+        ("GIT_AUTHOR_NAME", "Somebody Else"),
+    ];
+    let ran = hotfix(&clone.top, &env, &["backport", "HEAD", "--no-push", "--no-fetch"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "something was written elsewhere");
+    // What was written is whole, in its place, and in the name of who wrote the fix.
+    clone.git(&["fsck", "--strict", "--no-dangling"]);
+    let branches = clone.top.join(".git/refs/heads/backport");
+    let branch = std::fs::read_dir(branches).unwrap().next().unwrap().unwrap().file_name();
+    let of_branch = format!("backport/{}", branch.to_str().unwrap());
+    let ran = crate::cli_lab::program(
+        Path::new("git"),
+        &clone.top,
+        &[],
+        &["log", "-1", "--format=%an %gs", "-g", &of_branch],
+    );
+    assert!(ran.out.starts_with("Dev Anders ") && !ran.out.contains("rebase"), "{}", ran.out);
+}
+
+#[test]
 fn colour_and_pager_are_git_s() {
     let clone = begun();
     let escapes = |options: &[&str], env: &[(&str, &str)], flags: &[&str]| {

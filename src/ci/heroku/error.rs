@@ -79,8 +79,11 @@ impl From<Error> for Problem {
                 404 => problem(Kind::Config)
                     .hint("compare the name with `heroku apps`, and with `heroku = …` in .hotfix.toml on the production branch"),
                 429 => problem(Kind::Unreachable).hint("nothing was done; run the same command again in a few minutes"),
+                300..=399 => problem(Kind::Config)
+                    .hint("something else answers in Heroku's place, and the key is shown to nobody else: check GIT_HOTFIX_HEROKU_URL and the runner's proxy")
+                    .hint("nothing was done; then run the same command again"),
                 500.. => problem(Kind::Unreachable).hint("see https://status.heroku.com, then run the same command again"),
-                _ => problem(Kind::Rejected).hint("nothing was done by this request; see `heroku releases -a <app>`"),
+                _ => problem(Kind::Rejected).hint("nothing was done by this request; mend what Heroku says, then run the same command again"),
             },
         }
     }

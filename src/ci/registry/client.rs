@@ -272,6 +272,9 @@ impl Client {
         let body = answer.whole(ERROR_CAP).await.unwrap_or_default();
         let why = self.session.redact(&explanation(&body));
         let why = match why.as_str() {
+            _ if (300..400).contains(&status) => {
+                format!("{} answered {status}: it sends us elsewhere, where nobody is asked", self.host())
+            }
             "" => format!("{} answered {status}", self.host()),
             why => format!("{} answered {status}: {why}", self.host()),
         };

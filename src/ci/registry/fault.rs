@@ -80,14 +80,15 @@ impl Fault {
                 .hint(AGAIN),
             Fault::Denied(_) => problem(Kind::Config),
             Fault::Absent(_) | Fault::Unfit(_) => problem(Kind::Refused),
-            Fault::Refused(_) => problem(Kind::Rejected),
-            Fault::Wrong(_) => {
-                problem(Kind::Failed).hint("nothing of it was used; if it happens again, push the image anew")
-            }
+            Fault::Refused(_) => problem(Kind::Rejected).hint(REFUSED),
+            Fault::Wrong(_) => problem(Kind::Unreachable)
+                .hint("nothing of it was used; run the same command again, and if it comes again push the image anew"),
         }
     }
 }
 
+const REFUSED: &str = "nothing of it was used; mend what the registry says (or what answers in its place), then run the \
+                       same command again";
 const AGAIN: &str = "what has arrived stays there: run the same command again";
 
 impl From<http::Error> for Fault {

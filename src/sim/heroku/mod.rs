@@ -69,6 +69,11 @@ impl Heroku {
         self.hosted.inject(plan);
     }
 
+    /// Nothing goes wrong any more.
+    pub fn lift_faults(&self) {
+        self.hosted.lift_faults();
+    }
+
     /// How many of the injected faults have struck.
     pub fn faults_triggered(&self) -> u64 {
         self.hosted.faults_triggered()
