@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use git_hotfix::sim::{Exchange, Scenario, Server, Setup, World};
 use serde_json::{Value, json};
 
+use crate::scrubbed::scrubbed;
+
 /// Longer than any run may take, on a machine that does other things as well.
 const LONGEST: Duration = Duration::from_secs(90);
 
@@ -206,23 +208,8 @@ impl<'a> Seat<'a> {
         self
     }
 
-    /// A program in a scrubbed environment.
-    #[expect(clippy::disallowed_methods, reason = "the harness's own children, scrubbed")]
     fn bare(&self, program: &Path, dir: &Path) -> Command {
-        let home = self.lab.dir().join("home");
-        let mut command = Command::new(program);
-        command
-            .current_dir(dir)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", &home)
-            .env("GIT_CONFIG_GLOBAL", home.join("gitconfig"))
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("LC_ALL", "C.UTF-8")
-            .env("TMPDIR", self.lab.dir().join("tmp"))
-            .env("TZ", "UTC");
-        command
+        scrubbed(program, self.lab.dir(), dir)
     }
 
     /// Starts the program in a process group of its own, waiting for next to nothing.

@@ -20,6 +20,8 @@ mod manifest;
 mod matrix;
 mod race;
 mod scenario;
+#[path = "../it/scrubbed.rs"]
+mod scrubbed;
 mod unknown;
 
 use std::collections::BTreeMap;
