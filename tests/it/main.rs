@@ -51,6 +51,8 @@ mod sim_page;
 mod sim_scenarios;
 mod sim_schemas;
 mod sim_truth;
+mod sim_truth_limits;
+mod sim_truth_own;
 mod sim_truth_production;
 mod sim_truth_push;
 mod sim_truth_status;

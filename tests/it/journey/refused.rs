@@ -1,5 +1,8 @@
 //! What ends a command before it begins: its exit code and the command that mends it.
 
+use std::time::Duration;
+
+use git_hotfix::sim::{Exchange, Limits, Quota};
 use serde_json::json;
 
 use crate::lab::{Lab, story};
@@ -95,4 +98,36 @@ fn start_refuses_what_it_would_lose() {
         "# mine, not committed\n"
     );
     dev.run(&["start", "a b"]).ends(2);
+}
+
+/// However little a server allows: what it asks for is waited for, reads and writes alike, and nothing is done
+/// twice.
+#[test]
+fn both_limiters_are_waited_out() {
+    let second = |requests| Quota { requests, seconds: 1 };
+    let limits =
+        Limits { throttle: Some(second(25)), endpoints: vec![("GET projects/:id/deployments", second(1))] };
+    let mut scenario = story("clean");
+    scenario.setup.limits = limits.clone();
+    scenario.setup.limits.endpoints.push(("POST projects/:id/merge_requests", second(0)));
+    let lab = Lab::new(scenario);
+    lab.server.with_world(|world| world.expect(lab.scenario.events.clone()));
+    let dev = lab.fixed();
+    // The write that is refused at first is let through while the program waits.
+    let shipped = std::thread::scope(|scope| {
+        let run = scope.spawn(|| dev.run(&["ship", "--yes"]));
+        let refused = |one: &Exchange| one.status == 429 && one.method == "POST";
+        while !lab.server.requests().iter().any(refused) && !run.is_finished() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        lab.server.with_world(|world| world.set_limits(limits));
+        run.join().unwrap()
+    });
+    shipped.ends(0).says("the server asks for 1 s of patience");
+    super::converged(&lab, "dev");
+    let requests = lab.server.requests();
+    let refused: Vec<&Exchange> = requests.iter().filter(|one| one.status == 429).collect();
+    assert!(refused.iter().any(|one| one.method == "GET"), "it ran into a limit");
+    // What does not wait asks a hundred times a second.
+    assert!(refused.len() < 30, "{} of {} were refused", refused.len(), requests.len());
 }
