@@ -241,9 +241,9 @@ fn finish(
     let placeholder = lane.remote.known().map(|branch| &branch.tip);
     let pushed = site.replace_placeholder(&branch, commit, placeholder)?;
     progress.finish();
-    match pushed {
+    match pushed.or_later()? {
         Acted::Changed(_) => {}
-        Acted::Stale(why) | Acted::Unclear(why) => {
+        Acted::Stale(why) | Acted::Unclear(why) | Acted::Limited(why, _) => {
             return Err(Problem::new(Kind::Refused, format!("{branch} changed meanwhile: {why}")).hint(
                 format!("your resolution is kept; look, then: git hotfix backport --continue{}", name(lane)),
             ));

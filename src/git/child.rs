@@ -3,13 +3,20 @@
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use super::error::Io;
 
 /// Errors are quoted to people; the beginning says what went wrong.
 const STDERR_LIMIT: usize = 64 << 10;
+
+/// How often a child that says nothing is looked after.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long a child that has ended is listened to. What it started itself (git's own transport) may hold its
+/// outputs open for ever.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The children that run now, by process id.
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
@@ -65,51 +72,52 @@ impl Running {
         limit: usize,
         deadline: Option<Duration>,
     ) -> Io<(ExitStatus, Vec<u8>, Vec<u8>)> {
-        let (stdout, stderr) = self.converse(stdin, limit, deadline)?;
+        let (tells, ends) = mpsc::channel();
+        if let (Some(mut pipe), Some(bytes)) = (self.child.stdin.take(), stdin) {
+            // A child that does not want all of its input says so by its exit code.
+            std::thread::spawn(move || pipe.write_all(&bytes));
+        }
+        let stdout = Heard::listen(self.child.stdout.take(), limit + 1, false, tells.clone());
+        let stderr = Heard::listen(self.child.stderr.take(), STDERR_LIMIT, true, tells);
+        self.attend(&ends, deadline)?;
+        let (stdout, stderr) = (stdout.taken(), stderr.taken());
+        if stdout.len() > limit {
+            self.child.kill()?;
+        }
         Ok((self.reap()?, stdout, stderr))
     }
 
-    fn converse(
-        &mut self,
-        stdin: Option<Vec<u8>>,
-        limit: usize,
-        deadline: Option<Duration>,
-    ) -> Io<(Vec<u8>, Vec<u8>)> {
-        let child = &mut self.child;
-        let (pipe_in, pipe_out, pipe_err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (id, (said_all, listens)) = (child.id(), mpsc::channel::<()>());
-        std::thread::scope(|scope| {
-            if let Some(deadline) = deadline {
-                // It is not reaped before this thread has ended, so that the number is still its own.
-                scope.spawn(move || {
-                    if listens.recv_timeout(deadline) == Err(mpsc::RecvTimeoutError::Timeout) {
-                        tell(id, TERM);
-                    }
-                });
+    /// Returns once both outputs have ended, or the child has and whatever it left behind keeps them open.
+    fn attend(&mut self, ends: &mpsc::Receiver<Io<()>>, deadline: Option<Duration>) -> Io<()> {
+        let begun = Instant::now();
+        let (mut open, mut told, mut gone): (u8, bool, Option<Instant>) = (2, false, None);
+        while open > 0 {
+            match ends.recv_timeout(LOOK) {
+                Ok(end) => {
+                    end?;
+                    open -= 1;
+                }
+                Err(_) if gone.is_some_and(|since| since.elapsed() >= LINGER) => break,
+                Err(_) if gone.is_none() && self.has_ended()? => gone = Some(Instant::now()),
+                Err(_) => {}
             }
-            if let (Some(mut pipe), Some(bytes)) = (pipe_in, stdin) {
-                // A child that does not want all of its input says so by its exit code.
-                scope.spawn(move || pipe.write_all(&bytes));
+            if gone.is_none() && !told && deadline.is_some_and(|deadline| begun.elapsed() >= deadline) {
+                tell(self.child.id(), TERM);
+                told = true;
             }
-            let stderr = scope.spawn(move || -> Io<Vec<u8>> {
-                let mut head = Vec::new();
-                let Some(mut pipe) = pipe_err else { return Ok(head) };
-                pipe.by_ref().take(STDERR_LIMIT as u64).read_to_end(&mut head)?;
-                std::io::copy(&mut pipe, &mut std::io::sink())?;
-                Ok(head)
-            });
-            let mut stdout = Vec::new();
-            if let Some(pipe) = pipe_out {
-                pipe.take(limit as u64 + 1).read_to_end(&mut stdout)?;
-            }
-            if stdout.len() > limit {
-                child.kill()?;
-            }
-            let stderr =
-                stderr.join().map_err(|_| std::io::Error::other("the reader of stderr failed"))??;
-            drop(said_all);
-            Ok((stdout, stderr))
-        })
+        }
+        Ok(())
+    }
+
+    fn has_ended(&mut self) -> Io<bool> {
+        // Under the lock: once it is reaped, its number may become somebody else's.
+        let mut running = running();
+        let ended = self.child.try_wait()?.is_some();
+        if ended {
+            let id = self.child.id();
+            running.retain(|&other| other != id);
+        }
+        Ok(ended)
     }
 
     fn reap(&mut self) -> Io<ExitStatus> {
@@ -119,6 +127,51 @@ impl Running {
         self.ended = true;
         self.child.wait()
     }
+}
+
+/// What an output has said so far. Its reader lives as long as somebody may still write, which can be longer
+/// than anybody listens.
+struct Heard(Arc<Mutex<Vec<u8>>>);
+
+impl Heard {
+    /// Reads up to `limit` bytes, and after them reads on in silence or stops; tells when it is done.
+    fn listen(
+        pipe: Option<impl Read + Send + 'static>,
+        limit: usize,
+        reads_on: bool,
+        done: mpsc::Sender<Io<()>>,
+    ) -> Heard {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            let read = pipe.map_or(Ok(()), |pipe| take(pipe, limit, reads_on, &into));
+            // Nobody may be listening any more.
+            let _ = done.send(read);
+        });
+        Heard(heard)
+    }
+
+    fn taken(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn take(mut pipe: impl Read, limit: usize, reads_on: bool, into: &Mutex<Vec<u8>>) -> Io<()> {
+    let mut chunk = vec![0; 64 << 10];
+    let mut left = limit;
+    while left > 0 || reads_on {
+        let count = match pipe.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(why) => return Err(why),
+        };
+        let kept = count.min(left);
+        left -= kept;
+        let mut into = into.lock().unwrap_or_else(PoisonError::into_inner);
+        into.extend_from_slice(chunk.get(..kept).unwrap_or_default());
+    }
+    Ok(())
 }
 
 impl Drop for Running {
@@ -150,6 +203,11 @@ mod tests {
         let late = Running::start(Command::new("sleep").arg("600"), false).unwrap();
         let (status, ..) = late.finish(None, 10, Some(Duration::from_millis(20))).unwrap();
         assert_eq!(status.signal(), Some(15), "nobody waits for it for ever");
+        // Nor for what it leaves behind.
+        let script = "echo said; sleep 3 & exit 3";
+        let left = Running::start(Command::new("sh").args(["-c", script]), false).unwrap();
+        let (status, said, _) = left.finish(None, 10, None).unwrap();
+        assert_eq!((status.code(), said.as_slice()), (Some(3), b"said\n".as_slice()));
         let unused = Running::start(Command::new("sleep").arg("600"), true).unwrap();
         let pid = unused.child.id();
         drop(unused);

@@ -43,6 +43,8 @@ pub enum Event<'a> {
     Acting(&'a Step),
     /// It was carried out.
     Changed(&'a Step, &'a Written),
+    /// The server has had enough; how long it is left alone.
+    Limited(&'a Step, Duration),
     /// The world had moved; nothing was written.
     Stale(&'a Step, &'a str),
     /// No clear answer came; it is being read back.
@@ -341,6 +343,18 @@ impl Run<'_> {
                     return Err(moving(step, why));
                 }
                 self.sleep();
+                return Ok(Turn::Again);
+            }
+            Acted::Limited(_, wait) => {
+                // Nothing was written. Meanwhile the world may move: it is looked at anew before it is tried again.
+                self.stale += 1;
+                match self.stale > MOST_STALE || *wait > self.timing.outage {
+                    true => drop(acted.or_later()?),
+                    false => {
+                        listener.event(Event::Limited(step, *wait));
+                        self.clock.sleep(*wait);
+                    }
+                }
                 return Ok(Turn::Again);
             }
             Acted::Unclear(why) => {

@@ -11,6 +11,7 @@ use globset::GlobSet;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::git::incomplete::Completed;
+use crate::git::pick::Coming;
 use crate::git::remote::Credential;
 use crate::git::{Oid, Repo};
 use crate::gitlab::Client;
@@ -95,6 +96,8 @@ pub(super) struct Kept {
     pub(super) ancestry: HashMap<(Sha, Sha), bool>,
     /// Picks by target tip, and whether they had to ignore directory renames.
     pub(super) picks: HashMap<(Sha, String), (Pick, bool)>,
+    /// What merging a head into the production branch's tip will bring.
+    pub(super) coming: HashMap<(Oid, Oid), Coming>,
     /// What is on a backport branch, by its tip, its target's and what is picked.
     pub(super) contents: HashMap<(Oid, Oid, String), BranchContent>,
 }
@@ -145,7 +148,7 @@ impl<'a> Site<'a> {
 }
 
 impl Site<'_> {
-    /// What the remote said of its branches is old as soon as something is written.
+    /// What the remote said of its branches is old as soon as one is moved, or the world turned out another.
     pub(super) fn forget_refs(&mut self) {
         self.kept.refs = None;
     }
@@ -162,7 +165,10 @@ impl World for Site<'_> {
     }
 
     fn act(&mut self, step: &Step, consent: Option<&Consent>) -> Result<Acted> {
-        self.forget_refs();
-        act::act(self, step, consent)
+        let acted = act::act(self, step, consent);
+        if step.moves_branches() || !matches!(acted, Ok(Acted::Changed(_))) {
+            self.forget_refs();
+        }
+        acted
     }
 }

@@ -4,8 +4,11 @@
 //! out is refused as stale. Dangerous steps need a [`Consent`], which only a confirmed [`Question`]
 //! makes, and which covers exactly what was shown.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
+use crate::error::{Kind, Problem, Result};
 use crate::hotfix::snapshot::{AppRelease, BackportBranch, Landed, PathConflict, Pick, Sha, Shipment};
 
 /// One write.
@@ -205,6 +208,18 @@ pub enum Step {
 }
 
 impl Step {
+    /// Whether it moves a branch on the remote.
+    pub(super) fn moves_branches(&self) -> bool {
+        matches!(
+            self,
+            Step::Push { .. }
+                | Step::Merge { .. }
+                | Step::PushBackport { .. }
+                | Step::PushRevert { .. }
+                | Step::DeleteRemoteBranch { .. }
+        )
+    }
+
     /// Whether it needs a [`Consent`].
     pub fn dangerous(&self) -> bool {
         matches!(
@@ -321,8 +336,21 @@ pub enum Acted {
     Changed(Written),
     /// The world moved since the step was planned; nothing was written.
     Stale(String),
+    /// The server has had enough for this long; nothing was written.
+    Limited(String, Duration),
     /// The request was sent and no clear answer came: it may or may not have been carried out.
     Unclear(String),
+}
+
+impl Acted {
+    /// What is said where nobody waits for the server to have enough patience again.
+    pub fn or_later(self) -> Result<Acted> {
+        match self {
+            Acted::Limited(why, wait) => Err(Problem::new(Kind::Unreachable, why)
+                .hint(format!("run the same command again in {} s", wait.as_secs()))),
+            acted => Ok(acted),
+        }
+    }
 }
 
 /// What a step wrote, so that a lagging list never makes a second one.

@@ -9,6 +9,12 @@ impl World {
         failed.map(|job| job.id).collect()
     }
 
+    /// The newest merge request to the production branch.
+    pub fn newest_to_production(&self) -> Option<u64> {
+        let mut to = self.merge_requests.iter().filter(|found| found.target == self.setup.production);
+        to.next_back().map(|found| found.iid)
+    }
+
     /// Open merge requests to branches other than the production branch.
     pub fn open_backports(&self) -> Vec<u64> {
         let open = self.merge_requests.iter().filter(|found| found.state == State::Opened);

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::respond::Answer;
-use super::world::{Token, User, World};
+use super::world::{Status, Token, User, World};
 
 /// What a header set may say about who asks.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +35,58 @@ impl Credentials {
 }
 
 impl World {
+    /// Gives somebody another token and returns its secret.
+    pub fn add_token(&mut self, username: &str, scopes: &[&str], expires_at: Option<&str>) -> Option<String> {
+        let user = self.user_named(username)?.id;
+        let id = self.fresh_id();
+        // Not `glpat-`: what looks like a real token is masked wherever it is shown, and these are to be
+        // handed to people.
+        let secret = format!("rehearsal-{username}-{id:012}");
+        self.tokens.push(Token {
+            id,
+            secret: secret.clone(),
+            user,
+            job: None,
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            expires_at: expires_at.map(str::to_owned),
+            revoked: false,
+        });
+        Some(secret)
+    }
+
+    /// Every token of the world, to change it.
+    pub fn tokens_mut(&mut self) -> &mut [Token] {
+        &mut self.tokens
+    }
+
+    /// Somebody's first token.
+    pub(super) fn first_token(&self, username: &str) -> Option<&Token> {
+        let user = self.user_named(username)?.id;
+        self.tokens.iter().find(|token| token.user == user)
+    }
+
+    /// The token of a job (`CI_JOB_TOKEN`), which acts for whoever started the job.
+    pub fn job_token(&mut self, job: u64) -> Option<String> {
+        let user = self.job(job)?.user;
+        let id = self.fresh_id();
+        let secret = format!("rehearsal-job-{job}-{id:012}");
+        let (scopes, expires_at) = (Vec::new(), None);
+        let token =
+            Token { id, secret: secret.clone(), user, job: Some(job), scopes, expires_at, revoked: false };
+        self.tokens.push(token);
+        Some(secret)
+    }
+
+    /// Whether a token is a job's that still runs.
+    pub(super) fn is_of_running_job(&self, token: &Token) -> bool {
+        token.job.and_then(|id| self.job(id)).is_some_and(|job| job.status == Status::Running)
+    }
+
+    pub(super) fn is_expired(&self, token: &Token) -> bool {
+        let today = self.now().strftime("%F").to_string();
+        token.expires_at.as_ref().is_some_and(|day| *day <= today)
+    }
+
     /// The token of an API request; `None` where none is shown. Tokens that GitLab does not take
     /// (unknown, expired, revoked) are 401, each in its own words.
     pub(super) fn api_token(&self, credentials: &Credentials) -> Result<Option<&Token>, Answer> {

@@ -177,7 +177,6 @@ impl World {
             created_at: now,
             updated_at: now,
             approvals: Vec::new(),
-            open_thread: false,
             merge_after: draft.merge_after,
             held: BTreeSet::new(),
             notes: Vec::new(),
@@ -192,15 +191,10 @@ impl World {
         self.merge_requests.iter().rfind(|found| found.source == source).map(|found| found.iid)
     }
 
-    /// Leaves (or resolves) an open thread on a merge request.
-    pub fn set_open_thread(&mut self, iid: u64, open: bool) {
-        if let Some(found) = self.merge_request_mut(iid) {
-            found.open_thread = open;
-        }
-    }
-
-    /// Holds a merge request back (or lets it go) by something that has no other door here, named as
-    /// `detailed_merge_status` names it: a review that asks for changes, a status check, a locked path and so on.
+    /// Holds a merge request back (or lets it go) by what GitLab's REST API cannot set, named as
+    /// `detailed_merge_status` names it: `requested_changes` and `locked_paths` (web page and GraphQL only),
+    /// `locked_lfs_files` (git-lfs), `security_policy_violations` (a scan) and `approvals_syncing` (passes by
+    /// itself).
     pub fn hold(&mut self, iid: u64, reason: &'static str, on: bool) {
         if let Some(found) = self.merge_request_mut(iid) {
             match on {

@@ -19,11 +19,19 @@ impl Served for World {
         let root = world.setup.root.clone();
         let path = wire.path.strip_prefix(&root).unwrap_or(&wire.path).to_owned();
         if let Some(below) = path.strip_prefix("/api/v4/") {
-            let call = match api_call(&world, &wire, below) {
+            let asked = api_call(&world, &wire, below);
+            let throttled = world.throttle(asked.as_ref().ok().and_then(|call| call.user));
+            let call = match asked {
                 Ok(call) => call,
-                Err(refusal) => return (refusal, None),
+                Err(refusal) => return (throttled.told(refusal), None),
             };
             let user = name(&world, call.user);
+            if throttled.refused {
+                return (throttled.refusal(), user);
+            }
+            if let Some(refusal) = world.limited(&call) {
+                return (throttled.told(refusal), user);
+            }
             if !call.is_read() && shared.plans().wants_snapshot() {
                 *shared.before() = Some(world.clone());
             }
@@ -35,7 +43,7 @@ impl Served for World {
             world.settle();
             // Ages are told by the server's clock, and this world has its own.
             let date = world.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-            return (answer.with("date", date), user);
+            return (throttled.told(answer.with("date", date)), user);
         }
         let project = format!("/{}", world.setup.project);
         match path.strip_prefix(&project) {

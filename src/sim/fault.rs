@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::limit;
 use super::respond::Answer;
 
 /// What goes wrong with one exchange.
@@ -223,20 +224,9 @@ fn swap(value: &mut Value, keys: &[&str], way: &[&str], new: &str) {
 
 /// The answer that a fault puts in place of the real one; `None` where it is no answer.
 pub(super) fn answer(what: &What) -> Option<Answer> {
-    let limits = |answer: Answer, wait: u64| {
-        answer
-            .with("retry-after", wait.to_string())
-            .with("ratelimit-limit", "600")
-            .with("ratelimit-name", "throttle_authenticated_api")
-            .with("ratelimit-observed", "601")
-            .with("ratelimit-remaining", "0")
-    };
     Some(match what {
-        What::TooManyJson(wait) => {
-            let text = "This endpoint has been requested too many times. Try again later.";
-            Answer::message(429, json!({ "error": text })).with("retry-after", wait.to_string())
-        }
-        What::TooManyText(wait) => limits(Answer::text(429, "Retry later\n"), *wait),
+        What::TooManyJson(wait) => limit::too_often(*wait),
+        What::TooManyText(wait) => limit::retry_later(600, *wait),
         What::Status(status @ (502 | 504)) => {
             let name = if *status == 502 { "Bad Gateway" } else { "Gateway Timeout" };
             let page = format!("<html><head><title>{status} {name}</title></head><body>{name}</body></html>");

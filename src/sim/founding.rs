@@ -5,9 +5,10 @@ use std::path::Path;
 
 use crate::error::{Kind, Problem, Result};
 
+use super::limit::Counts;
 use super::repository::Repository;
 use super::setup::{Body, Lag, Protection, Seed, Setup, Start};
-use super::story;
+use super::shop;
 use super::world::{Status, User, World};
 
 /// Username, name, access level in the project.
@@ -36,7 +37,7 @@ impl World {
         };
         let repository = Repository::create(dir, &setup.project, &setup.production, source)?;
         if source.is_none() {
-            story::write(&repository, &setup)?;
+            shop::write(&repository, &setup)?;
         }
         let branches = repository.branches()?;
         let Some(tip) = branches.get(&setup.production).cloned() else {
@@ -73,10 +74,13 @@ impl World {
             branches,
             protected,
             merge_requests: Vec::new(),
+            dependencies: Vec::new(),
+            status_checks: Vec::new(),
             pipelines: Vec::new(),
             jobs: Vec::new(),
             deployments: Vec::new(),
             due: Vec::new(),
+            counts: Counts::default(),
             events: Vec::new(),
             runners_work: BTreeSet::new(),
             runners_have: BTreeSet::new(),

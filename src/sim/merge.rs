@@ -63,25 +63,26 @@ impl World {
     fn state_blocker(&self, found: &MergeRequest) -> Option<&'static str> {
         let has_commits = self.branches.contains_key(&found.source)
             && found.base.as_ref().is_some_and(|base| base.0 != found.sha);
-        let held =
-            |reasons: &[&'static str]| reasons.iter().find(|&&reason| found.held.contains(reason)).copied();
+        let held = |reason: &str| found.held.contains(reason);
         match () {
             () if found.state != State::Opened => Some("not_open"),
             () if found.merge_after.is_some_and(|at| at > self.now()) => Some("merge_time"),
             () if found.draft() => Some("draft_status"),
             () if !has_commits => Some("commits_status"),
-            () if found.open_thread => Some("discussions_not_resolved"),
-            () => held(&["title_regex", "locked_lfs_files", "requested_changes", "approvals_syncing"])
-                .or_else(|| (found.approvals.len() < self.setup.approvals_required).then_some("not_approved"))
-                .or_else(|| {
-                    held(&[
-                        "merge_request_blocked",
-                        "jira_association_missing",
-                        "security_policy_violations",
-                        "status_checks_must_pass",
-                        "locked_paths",
-                    ])
-                }),
+            () if self.setup.threads_must_be_resolved && self.has_open_thread(found) => {
+                Some("discussions_not_resolved")
+            }
+            () if self.breaks_title_rule(found) => Some("title_regex"),
+            () if held("locked_lfs_files") => Some("locked_lfs_files"),
+            () if held("requested_changes") => Some("requested_changes"),
+            () if held("approvals_syncing") => Some("approvals_syncing"),
+            () if found.approvals.len() < self.setup.approvals_required => Some("not_approved"),
+            () if self.waits_for_another(found) => Some("merge_request_blocked"),
+            () if self.lacks_jira_issue(found) => Some("jira_association_missing"),
+            () if held("security_policy_violations") => Some("security_policy_violations"),
+            () if self.lacks_status_check(found) => Some("status_checks_must_pass"),
+            () if held("locked_paths") => Some("locked_paths"),
+            () => None,
         }
     }
 

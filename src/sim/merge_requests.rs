@@ -125,6 +125,7 @@ pub(super) fn update(world: &mut World, call: &Call, iid: &str) -> Reply {
         "target_branch",
         "squash",
         "remove_source_branch",
+        "merge_after",
     ];
     if !KNOWN.iter().any(|name| call.params.contains_key(*name)) {
         let names = KNOWN.join(", ");
@@ -177,6 +178,9 @@ pub(super) fn update(world: &mut World, call: &Call, iid: &str) -> Reply {
     }
     if let Some(reviewers) = call.ids("reviewer_ids") {
         found.reviewers = reviewers;
+    }
+    if let Some(at) = call.text("merge_after") {
+        found.merge_after = at.parse().ok();
     }
     if let Some(squash) = call.flag("squash") {
         found.squash = squash;
@@ -349,7 +353,7 @@ impl World {
             },
             "task_completion_status": {"count": 0, "completed_count": 0},
             "has_conflicts": found.check == Check::Cannot,
-            "blocking_discussions_resolved": !found.open_thread,
+            "blocking_discussions_resolved": !self.has_open_thread(found),
             "approvals_before_merge": null,
         });
         joined([first, second, third])

@@ -64,15 +64,24 @@ impl World {
         let (id, now) = (self.fresh_id(), self.now());
         let body = body.to_owned();
         if let Some(found) = self.merge_request_mut(iid) {
-            found.notes.push(Note { id, author, body, system, created_at: now, updated_at: now });
+            found.notes.push(Note {
+                id,
+                author,
+                body,
+                system,
+                resolvable: false,
+                resolved: None,
+                created_at: now,
+                updated_at: now,
+            });
         }
         id
     }
 
-    fn note_json(&self, merge_request: &MergeRequest, note: &Note) -> Value {
-        json!({
+    pub(super) fn note_json(&self, merge_request: &MergeRequest, note: &Note) -> Value {
+        let mut json = json!({
             "id": note.id,
-            "type": null,
+            "type": note.resolvable.then_some("DiscussionNote"),
             "body": note.body,
             "author": self.user_json(note.author),
             "created_at": time(note.created_at),
@@ -81,13 +90,19 @@ impl World {
             "noteable_id": merge_request.id,
             "noteable_type": "MergeRequest",
             "project_id": PROJECT_ID,
-            "resolvable": false,
+            "resolvable": note.resolvable,
             "confidential": false,
             "internal": false,
             "imported": false,
             "imported_from": "none",
             "noteable_iid": merge_request.iid,
             "commands_changes": {},
-        })
+        });
+        if note.resolvable {
+            json["resolved"] = note.resolved.is_some().into();
+            json["resolved_by"] = note.resolved.map(|(by, _)| self.user_json(by)).into();
+            json["resolved_at"] = note.resolved.map(|(_, at)| time(at)).into();
+        }
+        json
     }
 }

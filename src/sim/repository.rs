@@ -135,11 +135,18 @@ impl Repository {
         Ok(repository)
     }
 
-    /// This one, where its files were copied from below `from` to below `to`.
+    /// This one, where its files were copied from below `from` to below `to`. What is learnt of either from
+    /// now on stays there: they need not hold the same objects any more.
     pub(super) fn copied(&self, from: &Path, to: &Path) -> Repository {
         let there =
             |path: &Path| path.strip_prefix(from).map_or_else(|_| path.to_owned(), |rest| to.join(rest));
-        Repository { git_dir: there(&self.git_dir), home: there(&self.home), ..self.clone() }
+        Repository {
+            git_dir: there(&self.git_dir),
+            home: there(&self.home),
+            commits: Arc::new(Mutex::new(lock(&self.commits).clone())),
+            answers: Arc::new(Mutex::new(lock(&self.answers).clone())),
+            offer: Arc::clone(&self.offer),
+        }
     }
 
     fn install_hook(&self) -> std::io::Result<()> {

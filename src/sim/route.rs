@@ -4,8 +4,8 @@ use super::call::Call;
 use super::respond::{Answer, Reply};
 use super::world::{PROJECT_ID, World};
 use super::{
-    approvals, branches, commits, deployments, jobs, labels, merge_requests, notes, pipelines, projects,
-    users,
+    approvals, blockers, branches, commits, deployments, jobs, labels, merge_requests, notes, pipelines,
+    projects, users,
 };
 
 /// Answers a request that carries a valid token, or none.
@@ -80,6 +80,9 @@ fn readable(world: &World, call: &Call, id: &str) -> Result<(), Answer> {
 fn project(world: &mut World, call: &Call, path: &[&str]) -> Reply {
     match (call.method.as_str(), path) {
         ("GET", []) => projects::one(world, call),
+        ("PUT", []) => blockers::update_project(world, call),
+        ("GET", ["external_status_checks"]) => blockers::status_checks(world, call),
+        ("POST", ["external_status_checks"]) => blockers::add_status_check(world, call),
         ("GET", ["members", "all"] | ["members"]) => projects::members(world, call),
         ("GET", ["members", "all", id] | ["members", id]) => projects::member(world, call, id),
         ("GET", ["protected_branches"]) => branches::protected(world, call),
@@ -151,6 +154,14 @@ fn merge_request(world: &mut World, call: &Call, path: &[&str]) -> Reply {
         ("POST", [iid, "notes"]) => notes::create(world, call, iid),
         ("GET", [iid, "notes", id]) => notes::one(world, call, iid, id),
         ("PUT", [iid, "notes", id]) => notes::update(world, call, iid, id),
+        ("GET", [iid, "discussions"]) => blockers::discussions(world, call, iid),
+        ("POST", [iid, "discussions"]) => blockers::discuss(world, call, iid),
+        ("PUT", [iid, "discussions", id]) => blockers::resolve(world, call, iid, id),
+        ("GET", [iid, "blocks"]) => blockers::dependencies(world, call, iid),
+        ("POST", [iid, "blocks"]) => blockers::depend(world, call, iid),
+        ("DELETE", [iid, "blocks", id]) => blockers::release(world, call, iid, id),
+        ("GET", [iid, "status_checks"]) => blockers::status_checks_of(world, call, iid),
+        ("POST", [iid, "status_check_responses"]) => blockers::say(world, call, iid),
         ("GET", [iid, "commits"]) => commits::of_merge_request(world, call, iid),
         ("GET", [iid, "changes"]) => commits::changes(world, call, iid),
         ("GET", [iid, "diffs"]) => commits::diffs(world, call, iid),

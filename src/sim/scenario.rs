@@ -1,13 +1,13 @@
-//! The stories one can rehearse: a world's setup, the fix to write, and what colleagues do on their own.
+//! What a story is made of: a world's setup, the fix to write, what colleagues do on their own, and what is
+//! typed when it is told. Which ones there are is in `scenarios`.
 //!
-//! Each is data, told in one place. Deeds go through the same handlers as requests, so a colleague
-//! can do exactly what the API lets them.
+//! Deeds go through the same handlers as requests, so a colleague can do exactly what the API lets them.
 
 use serde_json::json;
 
-use super::setup::{JobSpec, Lag, Setup, Start};
-use super::story;
-use super::world::{State, Status, World};
+use super::respond::Answer;
+use super::setup::{Body, Lag, Setup};
+use super::world::{State, World};
 
 /// What a colleague waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub enum Deed {
     Merge,
     /// Retries the failed jobs of the merge request's pipeline.
     RetryFailed,
-    /// Plays the newest job of this name.
-    Play(&'static str),
+    /// Plays the newest job that takes production back.
+    RollBack,
     /// Lands another hotfix: its branch, title, path and new content.
     Land(&'static str, &'static str, &'static str, &'static str),
 }
@@ -55,6 +55,37 @@ pub struct Event {
     pub deed: Deed,
 }
 
+/// What somebody does in the web page while a story is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Click {
+    /// Retries every failed job.
+    RetryFailed,
+    /// Merges the open backports.
+    MergeBackports,
+}
+
+/// One act of a story as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// A line of narration.
+    Say(&'static str),
+    /// The developer writes and commits the fix.
+    Fix,
+    /// The developer resolves the conflict.
+    Resolve,
+    /// Somebody clicks in the web page; in words.
+    Web(&'static str, Click, &'static str),
+    /// Somebody types a command.
+    Run {
+        /// Who.
+        who: &'static str,
+        /// What, after `git hotfix`. `{other}` is another's open hotfix, `{revert}` the revert of this one.
+        args: Vec<String>,
+        /// The exit code it ends with.
+        code: u8,
+    },
+}
+
 /// A story to rehearse.
 #[derive(Debug, Clone)]
 pub struct Scenario {
@@ -70,7 +101,13 @@ pub struct Scenario {
     pub setup: Setup,
     /// What others do meanwhile.
     pub events: Vec<Event>,
-    fix: &'static [(&'static str, &'static str)],
+    /// Whether the story types those deeds itself when it is told, each as a command.
+    pub by_hand: bool,
+    /// What happens when it is told.
+    pub acts: Vec<Act>,
+    /// Why it means nothing in another repository than the shop's.
+    pub shops_own: Option<&'static str>,
+    pub(super) fix: &'static [(&'static str, &'static str)],
 }
 
 impl Scenario {
@@ -84,123 +121,13 @@ impl Scenario {
         Scenario::all().into_iter().find(|scenario| scenario.name == name)
     }
 
-    /// Every story; the first is the clean one.
-    pub fn all() -> Vec<Scenario> {
-        let by = |when, after, who, deed| Event { when, after, who, deed };
-        let approvals = |bo, cleo| {
-            vec![by(When::Waiting, bo, "bo", Deed::Approve), by(When::Waiting, cleo, "cleo", Deed::Approve)]
-        };
-        let clean = |name, about, events| Scenario {
-            name,
-            about,
-            slug: "login-500",
-            message: story::LOGIN_MESSAGE,
-            setup: Setup::default(),
-            events,
-            fix: story::LOGIN_FIX,
-        };
-        let with = |mut scenario: Scenario, job: &str, change: fn(&mut JobSpec)| {
-            if let Some(job) = scenario.setup.job(job) {
-                change(job);
-            }
-            scenario
-        };
-        let mut all = vec![clean(
-            "clean",
-            "everything works: bo and cleo approve, the backport applies",
-            approvals(2, 4),
-        )];
-        all.push(Scenario {
-            slug: "session-expiry",
-            message: story::SESSION_MESSAGE,
-            fix: story::SESSION_FIX,
-            ..clean(
-                "conflict",
-                "develop rewrote the same lines: the backport needs a developer",
-                approvals(2, 4),
-            )
+    /// The exit code of its last command.
+    pub fn ends_with(&self) -> u8 {
+        let mut codes = self.acts.iter().rev().filter_map(|act| match act {
+            Act::Run { code, .. } => Some(*code),
+            _ => None,
         });
-        all.push(clean(
-            "rejected",
-            "bo approves, cleo rejects the deployment",
-            vec![
-                by(When::Waiting, 2, "bo", Deed::Approve),
-                by(When::Waiting, 4, "cleo", Deed::Reject("not during the sale, please")),
-            ],
-        ));
-        all.push(with(
-            clean("red-pipeline", "the merge request's build fails until it is run again", approvals(2, 4)),
-            "build",
-            |job| job.failures = 1,
-        ));
-        let mut flaky = approvals(2, 4);
-        flaky.push(by(When::Red, 2, "mia", Deed::RetryFailed));
-        all.push(with(
-            clean("flaky-job", "coverage fails once and mia runs it again", flaky),
-            "coverage",
-            |job| job.failures = 1,
-        ));
-        all.push(with(
-            Scenario {
-                slug: "session-index",
-                message: story::INDEX_MESSAGE,
-                fix: story::INDEX_FIX,
-                ..clean(
-                    "migrations-failing",
-                    "the fix holds a migration whose job fails the first time",
-                    approvals(2, 4),
-                )
-            },
-            "run-migrations-prod",
-            |job| job.failures = 1,
-        ));
-        all.push(clean(
-            "slow-approvals",
-            "the tech lead takes a while to wake up, the PM even longer",
-            approvals(10, 25),
-        ));
-        let mut merges = approvals(2, 4);
-        merges.push(by(When::Green, 2, "mia", Deed::Merge));
-        all.push(clean("colleague-merges", "mia merges in the web page as soon as it is green", merges));
-        all.push(with(
-            clean(
-                "ci-backports-first",
-                "the pipeline's own hotfix-backport job opens the backport",
-                approvals(2, 4),
-            ),
-            "hotfix-backport",
-            |job| {
-                job.start = Start::Automatic;
-                job.allow_failure = true;
-            },
-        ));
-        let mut second = approvals(2, 4);
-        second.push(by(
-            When::Open,
-            2,
-            "mia",
-            Deed::Land(
-                "hotfix/orders-csv",
-                "Quote commas in the orders export",
-                story::ORDERS,
-                story::ORDERS_FIXED,
-            ),
-        ));
-        all.push(clean("two-hotfixes", "mia lands another hotfix meanwhile, not yet deployed", second));
-        let mut back = approvals(2, 4);
-        back.push(by(When::BackportOpen, 12, "mia", Deed::Play("rollback-prod-hotfix")));
-        all.push(clean("rolled-back", "after the deploy, mia rolls production back", back));
-        all.push(with(
-            clean(
-                "rollback",
-                "the deployment fails half way, and the developer rolls it back",
-                approvals(2, 4),
-            ),
-            "deploy-prod-hotfix",
-            |job| job.failures = 1,
-        ));
-        all.push(clean("revert", "the fix was wrong: the developer reverts it on main", approvals(2, 4)));
-        all
+        codes.next().unwrap_or(0)
     }
 
     /// The same story in a world without lags, for tests.
@@ -276,24 +203,12 @@ impl World {
                 self.check_now(iid);
                 self.call_as(who, "PUT", &format!("merge_requests/{iid}/merge"), json!({}))
             }),
-            Deed::RetryFailed => {
-                let failed: Vec<u64> = self
-                    .jobs
-                    .iter()
-                    .filter(|job| job.status == Status::Failed && !job.retried)
-                    .map(|job| job.id)
-                    .collect();
-                failed
-                    .into_iter()
-                    .map(|id| self.call_as(who, "POST", &format!("jobs/{id}/retry"), json!({})))
-                    .find(|answer| !answer.is_success())
+            Deed::RetryFailed => self.retry_failed(who),
+            Deed::RollBack => {
+                let back = |job: &&super::world::Job| job.spec.body == Body::Rollback && !job.retried;
+                let job = self.jobs.iter().rfind(back).map(|job| job.id);
+                job.map(|id| self.call_as(who, "POST", &format!("jobs/{id}/play"), json!({})))
             }
-            Deed::Play(name) => self
-                .jobs
-                .iter()
-                .rfind(|job| job.spec.name == *name && !job.retried)
-                .map(|job| job.id)
-                .map(|id| self.call_as(who, "POST", &format!("jobs/{id}/play"), json!({}))),
             Deed::Land(branch, title, path, content) => {
                 self.land_as(who, branch, title, &[((*path).to_owned(), Some((*content).to_owned()))]);
                 None
@@ -302,6 +217,25 @@ impl World {
         if let Some(answer) = answer.filter(|answer| !answer.is_success()) {
             let words = String::from_utf8_lossy(&answer.body).into_owned();
             self.refused.push(format!("{who} {deed:?}: {} {words}", answer.status));
+        }
+    }
+
+    /// Retries every failed job; the first refusal.
+    fn retry_failed(&mut self, who: &str) -> Option<Answer> {
+        let failed = self.failed_jobs().into_iter();
+        failed
+            .map(|id| self.call_as(who, "POST", &format!("jobs/{id}/retry"), json!({})))
+            .find(|answer| !answer.is_success())
+    }
+
+    /// Lets somebody click. Gives what refused it.
+    pub fn click(&mut self, who: &str, click: Click) -> Option<Answer> {
+        match click {
+            Click::RetryFailed => self.retry_failed(who),
+            Click::MergeBackports => {
+                let open = self.open_backports().into_iter();
+                open.map(|iid| self.merge_as(who, iid)).find(|answer| !answer.is_success())
+            }
         }
     }
 }

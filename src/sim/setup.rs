@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::limit::Limits;
+
 /// How merge requests land (`merge_method` of the project).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeMethod {
@@ -229,6 +231,14 @@ pub struct Setup {
     pub squash: Squash,
     /// "Pipelines must succeed".
     pub pipelines_must_succeed: bool,
+    /// "All threads must be resolved".
+    pub threads_must_be_resolved: bool,
+    /// "Status checks must succeed".
+    pub status_checks_must_pass: bool,
+    /// "Require an associated issue from Jira".
+    pub jira_issue_required: bool,
+    /// What every title must match.
+    pub title_rule: Option<String>,
     /// How many approvals a merge request needs.
     pub approvals_required: usize,
     /// Whether a push takes the approvals of the merge request away.
@@ -263,6 +273,8 @@ pub struct Setup {
     pub integration_jobs: Vec<JobSpec>,
     /// How late effects become visible.
     pub lag: Lag,
+    /// How often somebody may ask.
+    pub limits: Limits,
     /// The wall clock when the world begins.
     pub start: Timestamp,
     /// How many seconds of it each exchange takes.
@@ -303,6 +315,10 @@ impl Default for Setup {
             merge_method: MergeMethod::Merge,
             squash: Squash::DefaultOff,
             pipelines_must_succeed: true,
+            threads_must_be_resolved: true,
+            status_checks_must_pass: false,
+            jira_issue_required: false,
+            title_rule: None,
             approvals_required: 0,
             reset_approvals_on_push: true,
             merge_level: 30,
@@ -337,6 +353,7 @@ impl Default for Setup {
             ],
             integration_jobs: vec![JobSpec::check("lint", "check"), JobSpec::check("build", "build")],
             lag: Lag::default(),
+            limits: Limits::default(),
             start: Timestamp::constant(1_772_334_000, 0),
             pace: 1,
         }

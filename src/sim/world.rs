@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::advance::Due;
+use super::blockers::{Dependency, StatusCheck};
+use super::limit::Counts;
 use super::repository::Repository;
 use super::scenario::Event;
 use super::setup::{JobSpec, Setup};
@@ -98,6 +100,9 @@ pub(super) struct Note {
     pub(super) author: u64,
     pub(super) body: String,
     pub(super) system: bool,
+    /// Whether it begins a thread, which somebody has to resolve.
+    pub(super) resolvable: bool,
+    pub(super) resolved: Option<(u64, Timestamp)>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
 }
@@ -141,11 +146,9 @@ pub(super) struct MergeRequest {
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) approvals: Vec<(u64, Timestamp)>,
-    /// Whether a person left a thread that nobody resolved.
-    pub(super) open_thread: bool,
     /// Not to be merged before.
     pub(super) merge_after: Option<Timestamp>,
-    /// What else holds it, by the names of `detailed_merge_status`.
+    /// What holds it that no request can set, by the names of `detailed_merge_status`.
     pub(super) held: BTreeSet<&'static str>,
     pub(super) notes: Vec<Note>,
 }
@@ -273,10 +276,13 @@ pub struct World {
     pub(super) branches: BTreeMap<String, String>,
     pub(super) protected: BTreeSet<String>,
     pub(super) merge_requests: Vec<MergeRequest>,
+    pub(super) dependencies: Vec<Dependency>,
+    pub(super) status_checks: Vec<StatusCheck>,
     pub(super) pipelines: Vec<Pipeline>,
     pub(super) jobs: Vec<Job>,
     pub(super) deployments: Vec<Deployment>,
     pub(super) due: Vec<Due>,
+    pub(super) counts: Counts,
     pub(super) events: Vec<Event>,
     /// The names of the jobs that runners work, and the ids of those that one has taken.
     pub(super) runners_work: BTreeSet<String>,
@@ -314,58 +320,6 @@ impl World {
 
     pub(super) fn user_named(&self, username: &str) -> Option<&User> {
         self.users.iter().find(|user| user.username == username)
-    }
-
-    /// Gives somebody another token and returns its secret.
-    pub fn add_token(&mut self, username: &str, scopes: &[&str], expires_at: Option<&str>) -> Option<String> {
-        let user = self.user_named(username)?.id;
-        let id = self.fresh_id();
-        // Not `glpat-`: what looks like a real token is masked wherever it is shown, and these are to be
-        // handed to people.
-        let secret = format!("rehearsal-{username}-{id:012}");
-        self.tokens.push(Token {
-            id,
-            secret: secret.clone(),
-            user,
-            job: None,
-            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
-            expires_at: expires_at.map(str::to_owned),
-            revoked: false,
-        });
-        Some(secret)
-    }
-
-    /// Every token of the world, to change it.
-    pub fn tokens_mut(&mut self) -> &mut [Token] {
-        &mut self.tokens
-    }
-
-    /// Somebody's first token.
-    pub(super) fn first_token(&self, username: &str) -> Option<&Token> {
-        let user = self.user_named(username)?.id;
-        self.tokens.iter().find(|token| token.user == user)
-    }
-
-    /// The token of a job (`CI_JOB_TOKEN`), which acts for whoever started the job.
-    pub fn job_token(&mut self, job: u64) -> Option<String> {
-        let user = self.job(job)?.user;
-        let id = self.fresh_id();
-        let secret = format!("rehearsal-job-{job}-{id:012}");
-        let (scopes, expires_at) = (Vec::new(), None);
-        let token =
-            Token { id, secret: secret.clone(), user, job: Some(job), scopes, expires_at, revoked: false };
-        self.tokens.push(token);
-        Some(secret)
-    }
-
-    /// Whether a token is a job's that still runs.
-    pub(super) fn is_of_running_job(&self, token: &Token) -> bool {
-        token.job.and_then(|id| self.job(id)).is_some_and(|job| job.status == Status::Running)
-    }
-
-    pub(super) fn is_expired(&self, token: &Token) -> bool {
-        let today = self.now().strftime("%F").to_string();
-        token.expires_at.as_ref().is_some_and(|day| *day <= today)
     }
 
     pub(super) fn merge_request(&self, iid: u64) -> Option<&MergeRequest> {

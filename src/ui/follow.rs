@@ -130,6 +130,13 @@ impl Listener for Follower<'_> {
             Event::Stale(step, why) => {
                 self.ui.detail(format!("{}: the world moved ({why}); looking again", step.words()));
             }
+            Event::Limited(step, wait) => {
+                let seconds = wait.as_secs();
+                self.note(Text::from(format!(
+                    "{}: the server asks for {seconds} s of patience",
+                    step.words()
+                )));
+            }
             Event::Unclear(step, why) => {
                 self.note(Text::from(format!("{}: no clear answer ({why}); reading it back", step.words())));
             }

@@ -4,11 +4,13 @@
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use git_hotfix::sim::{Exchange, Scenario, Server, Setup, World};
 use serde_json::{Value, json};
+
+use crate::scrubbed::scrubbed;
 
 /// Longer than any run may take, on a machine that does other things as well.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -80,25 +82,6 @@ impl Ready {
         let story = Scenario::named(story).unwrap().at_once();
         Lab { server, story, dir }
     }
-}
-
-/// A program in a scrubbed environment, whose home and temporary folder lie below `top`.
-#[expect(clippy::disallowed_methods, reason = "the harness's own children, scrubbed")]
-pub(crate) fn bare(program: &Path, dir: &Path, top: &Path) -> Command {
-    let home = top.join("home");
-    let mut command = Command::new(program);
-    command
-        .current_dir(dir)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", &home)
-        .env("GIT_CONFIG_GLOBAL", home.join("gitconfig"))
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C.UTF-8")
-        .env("TMPDIR", top.join("tmp"))
-        .env("TZ", "UTC");
-    command
 }
 
 /// Waits for the end of a run that talks into these files, and for no longer than any may take.
@@ -247,7 +230,7 @@ impl<'a> Seat<'a> {
 
     /// Starts the program in a process group of its own, waiting for next to nothing.
     pub(crate) fn start(&self, args: &[&str]) -> Child {
-        let mut command = bare(&crate::binary(), &self.dir(), self.lab.dir());
+        let mut command = scrubbed(&crate::binary(), self.lab.dir(), &self.dir());
         command
             .args(args)
             .env("GIT_HOTFIX_URL", &self.url)
@@ -296,6 +279,6 @@ impl<'a> Seat<'a> {
     }
 
     pub(crate) fn ask_git(&self, dir: &Path, args: &[&str]) -> Output {
-        bare(Path::new("git"), dir, self.lab.dir()).args(args).output().unwrap()
+        scrubbed("git", self.lab.dir(), dir).args(args).output().unwrap()
     }
 }

@@ -21,6 +21,8 @@ mod matrix;
 mod promote;
 mod race;
 mod scenario;
+#[path = "../it/scrubbed.rs"]
+mod scrubbed;
 mod unknown;
 
 use std::collections::BTreeMap;

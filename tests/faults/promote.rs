@@ -11,8 +11,9 @@ use git_hotfix::sim::registry::{Registry, Store};
 use git_hotfix::sim::{Exchange, Fault, FaultPlan, What};
 
 use crate::kill::{Blow, Moment, strike_when};
-use crate::lab::{Ran, bare, ended};
+use crate::lab::{Ran, ended};
 use crate::matrix::{Kind, names_the_next_command, told};
+use crate::scrubbed::scrubbed;
 
 const APPS: [&str; 2] = ["portal", "admin"];
 const BEFORE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
@@ -105,7 +106,7 @@ impl Stage {
     }
 
     fn bare(&self, program: &Path) -> std::process::Command {
-        bare(program, &self.place(), self.dir.path())
+        scrubbed(program, self.dir.path(), &self.place())
     }
 
     /// Begins to promote, as the job does.

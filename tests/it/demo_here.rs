@@ -154,8 +154,8 @@ fn what_cannot_be_rehearsed_is_said_whole() {
     ");
     insta::assert_snapshot!(refused(&["demo", "--here", "--scenario", "conflict"]), @r"
     exit 2
-    error: the story `conflict` is about the shop's own files
-    hint: with --here, one of: clean, rejected, red-pipeline, flaky-job, slow-approvals, colleague-merges, ci-backports-first
+    error: the story `conflict` is about the shop's own files: it needs lines that develop rewrote
+    hint: with --here, one of: clean, rejected, red-pipeline, flaky-job, slow-approvals, colleague-merges, ci-backports-first, two-hotfixes, rolled-back, rollback, revert
     ");
     house.git(&clone, &["config", "remote.origin.promisor", "true"]);
     house.git(&clone, &["config", "remote.origin.partialclonefilter", "blob:none"]);

@@ -8,10 +8,11 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use git_hotfix::sim::{MergeMethod, Scenario, Server, Setup, Squash, World};
+use git_hotfix::sim::{MergeMethod, Scenario, Server, Setup, Squash};
 use serde_json::{Value, json};
 
 use crate::manifest::Manifest;
+use crate::scrubbed::scrubbed;
 
 /// An embedded GitLab with a story, and a folder for clones.
 pub(crate) struct Lab {
@@ -62,7 +63,7 @@ impl Lab {
     /// A story whose colleagues do nothing by themselves.
     pub(crate) fn new(scenario: Scenario) -> Lab {
         let dir = crate::room::tempdir();
-        let world = World::new(&dir.path().join("gitlab"), scenario.setup.clone()).unwrap();
+        let world = crate::founded::world(&dir.path().join("gitlab"), &scenario.setup);
         std::fs::create_dir(dir.path().join("home")).unwrap();
         std::fs::create_dir(dir.path().join("tmp")).unwrap();
         std::fs::write(
@@ -93,8 +94,11 @@ impl Lab {
         let words = STANDARD.encode(format!("{who}:{}", self.server.token(who)));
         let header = format!("http.{base}/.extraHeader=Authorization: Basic {words}");
         let desk = Desk { lab: self, who, dir };
+        // Git over HTTP has its own tests, and costs more than the rest of a clone.
+        let near = self.dir().join(format!("gitlab/repositories/{}.git", self.scenario.setup.project));
         let done = desk
             .bare("git", self.dir())
+            .args(["-c", &format!("url.{}.insteadOf={}", near.display(), self.server.project_url())])
             .args(["clone", "--quiet", "-c", &format!("user.name={who}")])
             .args(["-c", &format!("user.email={who}@shop.example"), "-c", &header])
             .args(["-c", &format!("hotfix.url={base}"), "--", &self.server.project_url()])
@@ -188,23 +192,8 @@ impl Lab {
 }
 
 impl<'a> Desk<'a> {
-    /// A program in a scrubbed environment.
-    #[expect(clippy::disallowed_methods, reason = "the tests' own children, scrubbed")]
     fn bare(&self, program: &str, dir: &Path) -> Command {
-        let home = self.lab.dir().join("home");
-        let mut command = Command::new(program);
-        command
-            .current_dir(dir)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", &home)
-            .env("GIT_CONFIG_GLOBAL", home.join("gitconfig"))
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("LC_ALL", "C.UTF-8")
-            .env("TMPDIR", self.lab.dir().join("tmp"))
-            .env("TZ", "UTC");
-        command
+        scrubbed(program, self.lab.dir(), dir)
     }
 
     /// The program as this person, in this clone, waiting for next to nothing.
@@ -214,7 +203,8 @@ impl<'a> Desk<'a> {
             .env("GIT_HOTFIX_URL", self.lab.server.url())
             .env("GIT_HOTFIX_TOKEN", self.lab.server.token(self.who))
             .env("GIT_HOTFIX_POLL_MIN", "1ms")
-            .env("GIT_HOTFIX_POLL_MAX", "10ms")
+            // Also how long what the remote said of its branches stays good.
+            .env("GIT_HOTFIX_POLL_MAX", "500ms")
             .env("GIT_HOTFIX_RETRY_BASE", "1ms")
             .env("GIT_HOTFIX_RETRY_BUDGET", "5s")
             .env("GIT_HOTFIX_RETRY_OUTAGE", "2s")

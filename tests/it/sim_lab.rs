@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use git_hotfix::sim::{Lag, Server, Setup, World};
+use git_hotfix::sim::{Lag, Server, Setup};
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ impl Lab {
 
     pub(crate) fn new(setup: Setup) -> Lab {
         let dir = crate::room::tempdir();
-        let world = World::new(&dir.path().join("sim"), setup).unwrap();
+        let world = crate::founded::world(&dir.path().join("sim"), &setup);
         let server = Server::start(world).unwrap();
         crate::room::record(&server);
         Lab { server, elsewhere: None, client: client(), dir }

@@ -254,9 +254,14 @@ fn merging_is_refused_in_order() {
     status("draft_status");
     check(&lab, &[("§3 405 draft", "mia", "PUT", &merge, wrong.clone(), 405, "405")]);
     lab.put("dev", &path, json!({"title": "x"}));
-    lab.server.with_world(|world| world.set_open_thread(iid, true));
+    let thread = lab.post("bo", &format!("{path}/discussions"), json!({"body": "why?"}));
     status("discussions_not_resolved");
-    lab.server.with_world(|world| world.set_open_thread(iid, false));
+    let thread = format!("{path}/discussions/{}", thread.body["id"].as_str().unwrap());
+    check(&lab, &[("§3 405 threads", "mia", "PUT", &merge, wrong.clone(), 405, "405")]);
+    check(
+        &lab,
+        &[("§3 resolved", "dev", "PUT", &thread, json!({"resolved": true}), 200, r#""resolved":true"#)],
+    );
     status("mergeable");
     let main = lab.server.with_world(|world| {
         let files = [("apps/portal/app/login.rb".to_owned(), Some("# other\n".to_owned()))];
@@ -291,6 +296,7 @@ fn the_sha_fields_follow_the_merge_method() {
         (MergeMethod::Merge, Squash::Never),
         (MergeMethod::Merge, Squash::Always),
         (MergeMethod::RebaseMerge, Squash::Never),
+        (MergeMethod::RebaseMerge, Squash::Always),
         (MergeMethod::FastForward, Squash::Never),
         (MergeMethod::FastForward, Squash::Always),
     ] {

@@ -4,7 +4,7 @@
 use git_hotfix::sim::{JobSpec, Lag, Setup, Start};
 use serde_json::{Value, json};
 
-use crate::sim_lab::Lab;
+use crate::sim_lab::{Answer, Lab};
 use crate::sim_truth::check;
 
 /// §3: the order of `detailed_merge_status`. Each line lets go of what held it and shows what it hid.
@@ -13,47 +13,80 @@ fn one_blocker_is_shown_and_hides_those_after_it() {
     let lab = Lab::new(Setup { approvals_required: 1, lag: Lag::none(), ..Setup::default() });
     let iid = lab.open("hotfix/a");
     let path = format!("merge_requests/{iid}");
-    lab.server.with_world(|world| {
-        for reason in [
-            "title_regex",
+    let shown = || lab.merge_request(iid)["detailed_merge_status"].as_str().unwrap().to_owned();
+    let done = |answer: Answer| {
+        assert!((200..300).contains(&answer.status), "{} {}", answer.status, answer.text);
+        answer.body
+    };
+    let project = |body: Value| done(lab.call("mia", "PUT", "projects/42", body));
+    let held = |reasons: &[&'static str], on| {
+        lab.server.with_world(|world| reasons.iter().for_each(|reason| world.hold(iid, reason, on)));
+    };
+
+    // Everything at once. What REST cannot set is held by the world itself.
+    held(
+        &[
             "locked_lfs_files",
             "requested_changes",
             "approvals_syncing",
-            "merge_request_blocked",
-            "jira_association_missing",
             "security_policy_violations",
-            "status_checks_must_pass",
             "locked_paths",
-        ] {
-            world.hold(iid, reason, true);
-        }
-        world.set_open_thread(iid, true);
-    });
-    lab.put("dev", &path, json!({"title": "Draft: x"}));
-    let shown = || lab.merge_request(iid)["detailed_merge_status"].as_str().unwrap().to_owned();
-    let released = |reason: &'static str| lab.server.with_world(|world| world.hold(iid, reason, false));
+        ],
+        true,
+    );
+    project(
+        json!({"merge_request_title_regex": "^(Draft: )?[A-Z]+-[0-9]+ ", "prevent_merge_without_jira_issue": true,
+        "only_allow_merge_if_all_status_checks_passed": true}),
+    );
+    let check = done(lab.post(
+        "mia",
+        "external_status_checks",
+        json!({"name": "QA", "external_url": "https://qa.example"}),
+    ));
+    let thread = done(lab.post("bo", &format!("{path}/discussions"), json!({"body": "why not a 404?"})));
+    lab.branch("hotfix/first", "docs/first.md", "first\n");
+    let first = json!({"source_branch": "hotfix/first", "target_branch": "main", "title": "SHOP-1 First"});
+    let first = done(lab.post("dev", "merge_requests", first));
+    let block = json!({"blocking_merge_request_iid": first["iid"]});
+    let block = done(lab.post("dev", &format!("{path}/blocks"), block));
+    done(lab.put("dev", &path, json!({"title": "Draft: x", "merge_after": "2099-01-01T00:00:00Z"})));
+
     let mut seen = vec![shown()];
-    lab.put("dev", &path, json!({"title": "x"}));
+    done(lab.put("dev", &path, json!({"merge_after": "2020-01-01T00:00:00Z"})));
     seen.push(shown());
-    lab.server.with_world(|world| world.set_open_thread(iid, false));
+    done(lab.put("dev", &path, json!({"title": "x"})));
     seen.push(shown());
-    for reason in ["title_regex", "locked_lfs_files", "requested_changes", "approvals_syncing"] {
-        released(reason);
+    let thread = format!("{path}/discussions/{}", thread["id"].as_str().unwrap());
+    done(lab.put("dev", &thread, json!({"resolved": true})));
+    seen.push(shown());
+    project(json!({"merge_request_title_regex": ""}));
+    seen.push(shown());
+    for reason in ["locked_lfs_files", "requested_changes", "approvals_syncing"] {
+        held(&[reason], false);
         seen.push(shown());
     }
-    assert_eq!(lab.post("bo", &format!("{path}/approve"), json!({})).status, 201);
+    done(lab.post("bo", &format!("{path}/approve"), json!({})));
     seen.push(shown());
-    for reason in [
-        "merge_request_blocked",
-        "jira_association_missing",
-        "security_policy_violations",
-        "status_checks_must_pass",
-        "locked_paths",
-    ] {
-        released(reason);
-        seen.push(shown());
-    }
+    done(lab.call("dev", "DELETE", &format!("projects/42/{path}/blocks/{}", block["id"]), Value::Null));
+    seen.push(shown());
+    done(lab.put("dev", &path, json!({"description": "See SHOP-2."})));
+    seen.push(shown());
+    held(&["security_policy_violations"], false);
+    seen.push(shown());
+    let said = |sha: &Value, status: &str| {
+        let body = json!({"external_status_check_id": check["id"], "sha": sha, "status": status});
+        lab.post("dev", &format!("{path}/status_check_responses"), body)
+    };
+    let head = lab.merge_request(iid)["sha"].clone();
+    assert_eq!(said(&json!("0".repeat(40)), "passed").status, 409, "of another head");
+    done(said(&head, "failed"));
+    assert_eq!(shown(), "status_checks_must_pass");
+    done(said(&head, "passed"));
+    seen.push(shown());
+    held(&["locked_paths"], false);
+    seen.push(shown());
     insta::assert_snapshot!(seen.join("\n"), @r"
+    merge_time
     draft_status
     discussions_not_resolved
     title_regex
@@ -68,7 +101,7 @@ fn one_blocker_is_shown_and_hides_those_after_it() {
     locked_paths
     mergeable
     ");
-    lab.put("dev", &path, json!({"state_event": "close"}));
+    done(lab.put("dev", &path, json!({"state_event": "close"})));
     assert_eq!(shown(), "not_open");
 }
 
@@ -82,6 +115,31 @@ fn a_merge_request_may_be_for_later() {
     assert_eq!(lab.merge_request(iid)["detailed_merge_status"], "merge_time", "§3");
     let merge = format!("merge_requests/{iid}/merge");
     check(&lab, &[("§3 405 state", "dev", "PUT", &merge, json!({}), 405, "405 Method Not Allowed")]);
+}
+
+/// §3: nothing to merge comes before everything but the state; a red pipeline is the last of all, and where
+/// pipelines need not succeed it is none.
+#[test]
+fn an_empty_branch_and_a_red_pipeline_hold_it() {
+    let mut setup = Setup { lag: Lag::none(), ..Setup::default() };
+    setup.job("build").unwrap().failures = 9;
+    let lab = Lab::new(setup);
+    assert_eq!(lab.post("dev", "repository/branches", json!({"branch": "empty", "ref": "main"})).status, 201);
+    let body = json!({"source_branch": "empty", "target_branch": "main", "title": "Nothing"});
+    let empty = lab.post("dev", "merge_requests", body).body["iid"].as_u64().unwrap();
+    let red = lab.open("hotfix/a");
+    let merge = |iid: u64| format!("merge_requests/{iid}/merge");
+    for (iid, held) in [(empty, "commits_status"), (red, "ci_must_pass")] {
+        assert_eq!(lab.merge_request(iid)["detailed_merge_status"], held, "§3");
+        check(&lab, &[("§3 405 state", "dev", "PUT", &merge(iid), json!({}), 405, "405 Method Not Allowed")]);
+    }
+    let lenient = json!({"only_allow_merge_if_pipeline_succeeds": false});
+    check(&lab, &[("§2 a developer may not", "dev", "PUT", "/projects/42", lenient.clone(), 403, "403")]);
+    check(&lab, &[("§2 a maintainer may", "mia", "PUT", "/projects/42", lenient, 200, r#""id":42"#)]);
+    let seen = lab.merge_request(red);
+    assert_eq!(seen["detailed_merge_status"], "mergeable", "§3: mergeable with a red pipeline");
+    assert_eq!(seen["head_pipeline"]["status"], "failed");
+    check(&lab, &[("§3 merge", "dev", "PUT", &merge(red), json!({}), 200, r#""state":"merged""#)]);
 }
 
 /// §3: `not_approved` hides a running pipeline; `conflict` comes before CI.

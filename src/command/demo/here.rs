@@ -15,17 +15,6 @@ use crate::sim::{Body, JobSpec, Protection, Rule, Scenario, Seed, Setup, Who};
 /// Who can fill a role in a rehearsal, in this order.
 const APPROVERS: [&str; 4] = ["bo", "cleo", "dan", "mia"];
 
-/// Stories that do not depend on what the shop's files say.
-pub(super) const FITTING: [&str; 7] = [
-    "clean",
-    "rejected",
-    "red-pipeline",
-    "flaky-job",
-    "slow-approvals",
-    "colleague-merges",
-    "ci-backports-first",
-];
-
 /// The user's repository as a world to rehearse in.
 pub(super) struct Here {
     /// The embedded GitLab, named as the team names things.
@@ -45,10 +34,7 @@ pub(super) struct Here {
 /// Looks at the clone, and makes the sandbox's copy of its branches below `dir`.
 pub(super) fn look(ctx: &Context, dir: &Path, setup: &Setup) -> Result<Here> {
     let repo = ctx.clone_here()?;
-    let (bytes, label) = ctx.file_on_production()?;
-    let config = ctx.with_file(bytes.as_deref(), &label)?;
-    let production = ctx.first()?.production.value.clone();
-    let remote = &config.remote.value;
+    let (remote, production) = (&ctx.first()?.remote.value, ctx.first()?.production.value.clone());
     if repo.is_partial()? {
         return Err(Problem::new(
             Kind::Refused,
@@ -65,6 +51,16 @@ pub(super) fn look(ctx: &Context, dir: &Path, setup: &Setup) -> Result<Here> {
         )
         .hint("name the production branch: git -c hotfix.productionBranch=<name> hotfix demo --here"));
     };
+    let (file, label) = match main.starts_with("refs/heads/") {
+        // Nothing was ever fetched: the branch here is all there is.
+        true => {
+            let tip = repo.ref_tip(&main)?;
+            let file = tip.map(|tip| repo.file_at(tip, ".hotfix.toml".into())).transpose()?.flatten();
+            (file, format!("{production}:.hotfix.toml"))
+        }
+        false => ctx.file_on_production()?,
+    };
+    let config = ctx.with_file(file.as_deref(), &label)?;
     let mut branches = vec![(production.clone(), main)];
     for target in &config.targets.value {
         let found = matching(repo, remote, target)?;
@@ -238,11 +234,11 @@ fn settings(config: &Config, production: &str, targets: &[String]) -> Vec<(Strin
 
 /// Refuses a story that would mean nothing in another repository.
 pub(super) fn fits(scenario: &Scenario) -> Result<()> {
-    if FITTING.contains(&scenario.name) {
-        return Ok(());
-    }
+    let Some(why) = scenario.shops_own else { return Ok(()) };
+    let all = Scenario::all();
+    let fitting = all.iter().filter(|other| other.shops_own.is_none()).map(|other| other.name);
     Err(super::usage_problem(
-        format!("the story `{}` is about the shop's own files", scenario.name),
-        format!("with --here, one of: {}", FITTING.join(", ")),
+        format!("the story `{}` is about the shop's own files: {why}", scenario.name),
+        format!("with --here, one of: {}", fitting.collect::<Vec<_>>().join(", ")),
     ))
 }

@@ -2,9 +2,9 @@
 //!
 //! Runs the program itself, as a user would type it, in a sandbox below the temporary folder.
 
+mod drill;
 mod here;
 mod sandbox;
-mod story;
 
 use std::time::Duration;
 
@@ -14,10 +14,9 @@ use super::{Exit, usage_problem};
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::hotfix::rung::typed;
-use crate::sim::{Scenario, Server, World};
+use crate::sim::{Act, Scenario, Server, World};
 use crate::ui::{Block, Style, Text};
 use sandbox::Sandbox;
-use story::Act;
 
 /// Arguments of `demo`.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,12 +47,11 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     if args.list {
         let mut block = Block::new();
         for scenario in Scenario::all() {
-            let code = story::of(scenario.name).map_or(0, |story| story.ends_with);
             block = block.cells(
                 "",
                 [
                     Text::new().with(Style::Strong, scenario.name),
-                    Text::from(code.to_string()),
+                    Text::from(scenario.ends_with().to_string()),
                     Text::from(scenario.about),
                 ],
             );
@@ -62,7 +60,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let name = args.scenario.as_deref().unwrap_or("clean");
-    let (Some(scenario), Some(story)) = (Scenario::named(name), story::of(name)) else {
+    let Some(scenario) = Scenario::named(name) else {
         let names: Vec<&str> = Scenario::all().iter().map(|scenario| scenario.name).collect();
         return Err(usage_problem(
             format!("there is no scenario `{name}`"),
@@ -84,6 +82,10 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         server.record(file)?;
     }
     let sandbox = Sandbox::set_up(git, dir, &server, here.as_ref())?;
+    let scenario = match &here {
+        Some(here) => drill::of(scenario, here)?,
+        None => scenario,
+    };
     for note in here.iter().flat_map(|here| &here.notes) {
         ctx.ui.warn(note);
     }
@@ -93,41 +95,45 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         }
         return serve(ctx, &server, &sandbox, args.json);
     }
-    match here.as_ref().map_or(Some(story), |here| story::drill(scenario.name, here)) {
-        Some(story) => tell(ctx, &server, &sandbox, &scenario, &story, here.is_some()),
-        None => Err(broken(scenario.name, "it has no story")),
-    }
+    tell(ctx, &server, &sandbox, &scenario, here.is_some())
 }
 
-fn tell(
-    ctx: &Context,
-    server: &Server,
-    sandbox: &Sandbox,
-    scenario: &Scenario,
-    story: &story::Story,
-    here: bool,
-) -> Result<Exit> {
+fn tell(ctx: &Context, server: &Server, sandbox: &Sandbox, scenario: &Scenario, here: bool) -> Result<Exit> {
     let started = ctx.clock.elapsed();
     match here {
         false => {
             ctx.ui.line(Text::new().with(Style::Strong, format!("{}: {}", scenario.name, scenario.about)))
         }
-        true => ctx.ui.line(Text::new().with(Style::Strong, "a fire drill on a copy of this repository")),
+        true => {
+            ctx.ui.line(Text::new().with(
+                Style::Strong,
+                format!("a fire drill on a copy of this repository: {}", scenario.about),
+            ))
+        }
     }
     ctx.ui.line(format!(
         "an embedded GitLab at {}, project {}; nothing leaves this machine",
         server.url(),
         sandbox.project()
     ));
+    ctx.ui.line(
+        "its jobs only tell what yours would do: nothing is built, no image is copied, no Heroku is asked",
+    );
     ctx.ui.line(format!("sandbox: {}", sandbox.dir().display()));
-    if story.colleagues {
+    if !scenario.by_hand {
         server.with_world(|world| world.expect(scenario.events.clone()));
     }
     let (mut last, mut steps) = (0, Vec::new());
-    for act in &story.acts {
+    for act in &scenario.acts {
         ctx.ui.line("");
         match act {
             Act::Say(words) => ctx.ui.line(Text::new().with(Style::Dim, format!("# {words}"))),
+            Act::Fix if here => {
+                let file = sandbox.write_drill()?;
+                let message = format!("Fire drill: a line in {file}");
+                show(ctx, "dev", &format!("git commit -am \"{message}\""));
+                sandbox.commit(&message)?;
+            }
             Act::Fix => {
                 let files = sandbox.write_fix(scenario)?;
                 ctx.ui.line(Text::new().with(Style::Dim, format!("# the fix, in {}", files.join(", "))));
@@ -138,16 +144,12 @@ fn tell(
                 );
                 sandbox.commit(scenario.message)?;
             }
-            Act::Drill => {
-                let file = sandbox.write_drill()?;
-                let message = format!("Fire drill: a line in {file}");
-                show(ctx, "dev", &format!("git commit -am \"{message}\""));
-                sandbox.commit(&message)?;
-            }
             Act::Resolve => resolve(ctx, sandbox)?,
-            Act::Web(who, deed, words) => {
+            Act::Web(who, click, words) => {
                 ctx.ui.line(Text::new().with(Style::Dim, format!("# {who}, in the web page: {words}")));
-                server.with_world(|world| deed(world, who)).map_err(|why| broken(words, &why))?;
+                if let Some(refused) = server.with_world(|world| world.click(who, *click)) {
+                    return Err(broken(words, &format!("GitLab answered {}", refused.status)));
+                }
             }
             Act::Run { who, args, code } => {
                 let args = sandbox.fill(args, server);

@@ -152,16 +152,17 @@ impl Sandbox {
         Ok((tree.display().to_string(), paths))
     }
 
-    /// Puts in what is only known once the story runs: `{fix}`, `{other}`, `{backport}`.
+    /// Puts in what is only known once the story runs: `{other}`, `{revert}`.
     pub(super) fn fill(&self, args: &[String], server: &Server) -> Vec<String> {
-        let number =
-            |branch: &str| server.with_world(|world| world.merge_request_from(branch)).map_or(0, |iid| iid);
-        args.iter()
-            .map(|arg| match arg.as_str() {
-                "{other}" => format!("!{}", number("hotfix/orders-csv")),
-                other => other.to_owned(),
-            })
-            .collect()
+        let known = |arg: &String| {
+            let found = server.with_world(|world| match arg.as_str() {
+                "{other}" => world.merge_request_from("hotfix/orders-csv"),
+                "{revert}" => world.newest_to_production(),
+                _ => None,
+            });
+            found.map_or_else(|| arg.clone(), |iid| format!("!{iid}"))
+        };
+        args.iter().map(known).collect()
     }
 
     /// Runs this very program in the clone, as somebody, with its output on our own streams.

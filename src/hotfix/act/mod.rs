@@ -120,6 +120,9 @@ fn answer(result: std::result::Result<Written, Error>, moved: &[u16]) -> Result<
         Ok(written) => Ok(Acted::Changed(written)),
         Err(Error::Ambiguous { why, .. }) => Ok(Acted::Unclear(why)),
         Err(Error::Refused { status, text, .. }) if moved.contains(&status) => Ok(Acted::Stale(text)),
+        Err(error @ Error::RateLimited { retry_after: Some(wait), .. }) => {
+            Ok(Acted::Limited(error.to_string(), wait))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -71,7 +71,7 @@ impl Site<'_> {
         if change == MergeRequestChange::default() {
             return Ok(true);
         }
-        answer(gitlab.update_merge_request(request.iid, &change).map(|_| Written::Plain), &[])?;
+        answer(gitlab.update_merge_request(request.iid, &change).map(|_| Written::Plain), &[])?.or_later()?;
         Ok(false)
     }
 
@@ -99,9 +99,9 @@ impl Site<'_> {
         };
         let made = gitlab(self)?.create_merge_request(&new);
         let target = lane.target.clone();
-        match answer(made.map(|mr| Written::Backport { target, iid: mr.iid }), &[409])? {
+        match answer(made.map(|mr| Written::Backport { target, iid: mr.iid }), &[409])?.or_later()? {
             Acted::Changed(Written::Backport { iid, .. }) => Ok(iid),
-            Acted::Changed(_) | Acted::Stale(_) | Acted::Unclear(_) => Err(Problem::new(
+            _ => Err(Problem::new(
                 Kind::Refused,
                 "the branch is pushed; its merge request is there or on its way",
             )

@@ -59,6 +59,19 @@ pub(super) fn landed(site: &mut Site<'_>, s: &mut Snapshot, request: Option<&Mer
     reverted(site, s, &main)
 }
 
+/// Whether a merge request is merged, and the production branch as it was read holds nothing of that.
+pub(super) fn unseen(site: &mut Site<'_>, s: &Snapshot, request: Option<&MergeRequest>) -> Result<bool> {
+    let merged = request.filter(|mr| mr.state == MergeRequestState::Merged);
+    let (Some(mr), Some(main), Some(_)) = (merged, s.main.known(), site.repo) else { return Ok(false) };
+    for named in [&mr.merge_commit_sha, &mr.squash_commit_sha, &mr.sha] {
+        let Some(commit) = named.as_deref().and_then(Sha::parse) else { continue };
+        if contains(site, main, &commit)?.yes() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// What the user named: with `--landed`, or as a commit that no merge request knows.
 fn named(site: &Site<'_>, s: &Snapshot) -> Option<Sha> {
     if site.settings.landed.is_some() {

@@ -268,25 +268,36 @@ fn picks(site: &mut Site<'_>, s: &mut Snapshot, source: Option<&Source>) -> Resu
             wanted.push((index, oid(tip)?));
         }
     }
-    let key = |target: Oid| (sha(target), format!("{source:?}"));
+    let tips: Vec<Oid> = wanted.iter().map(|(_, tip)| *tip).collect();
+    fill(s, &wanted, picked(site, repo, source, &tips)?);
+    Ok(())
+}
+
+/// The pick onto each of these tips. What was picked before in this run is kept: commits do not change.
+fn picked(site: &mut Site<'_>, repo: &Repo, source: &Source, tips: &[Oid]) -> Result<Vec<(Pick, bool)>> {
+    let key = |tip: &Oid| (sha(*tip), format!("{source:?}"));
     let open: Vec<Oid> =
-        wanted.iter().map(|(_, tip)| *tip).filter(|tip| !site.kept.picks.contains_key(&key(*tip))).collect();
-    let picked = match site.completed() {
+        tips.iter().filter(|tip| !site.kept.picks.contains_key(&key(tip))).copied().collect();
+    let made = match site.completed() {
         Some(completed) => completed.pick(source, &open)?,
         None => pick(repo, source, &open),
     };
-    for (tip, picked) in open.iter().zip(picked) {
-        let off = picked.as_ref().is_ok_and(|picked| picked.directory_renames_off);
-        let told = told(site, repo, source.base(), *tip, picked)?;
-        site.kept.picks.insert(key(*tip), (told, off));
+    for (tip, made) in open.iter().zip(made) {
+        let off = made.as_ref().is_ok_and(|picked| picked.directory_renames_off);
+        let told = told(site, repo, source.base(), *tip, made)?;
+        site.kept.picks.insert(key(tip), (told, off));
     }
-    for (index, tip) in wanted {
-        if let (Some(lane), Some((pick, off))) = (s.lanes.get_mut(index), site.kept.picks.get(&key(tip))) {
-            lane.pick = Fact::Known(pick.clone());
-            lane.directory_renames_off = *off;
+    Ok(tips.iter().filter_map(|tip| site.kept.picks.get(&key(tip)).cloned()).collect())
+}
+
+/// Tells the lanes of these numbers what their picks gave.
+fn fill(s: &mut Snapshot, wanted: &[(usize, Oid)], picks: Vec<(Pick, bool)>) {
+    for ((index, _), (pick, off)) in wanted.iter().zip(picks) {
+        if let Some(lane) = s.lanes.get_mut(*index) {
+            lane.pick = Fact::Known(pick);
+            lane.directory_renames_off = off;
         }
     }
-    Ok(())
 }
 
 /// Before the merge: the pick of the predicted merge.
@@ -308,37 +319,28 @@ fn forecast(site: &mut Site<'_>, s: &mut Snapshot, refs: &Refs) -> Result<()> {
     if wanted.is_empty() || !repo.has_commit(head)? || !repo.has_commit(main)? {
         return Ok(());
     }
-    let tips: Vec<Oid> = wanted.iter().map(|(_, tip)| *tip).collect();
     // Git merges on whatever base a shallow clone shows it.
     let Fact::Known(_) = ask(site, repo, |repo| repo.merge_bases(head, main))? else { return Ok(()) };
-    let coming = match site.completed() {
-        Some(completed) => completed.predict(head, main),
-        None => predict(repo, head, main),
+    let coming = match site.kept.coming.get(&(head, main)) {
+        Some(known) => Ok(known.clone()),
+        None => match site.completed() {
+            Some(completed) => completed.predict(head, main),
+            None => predict(repo, head, main),
+        },
     };
+    if let Ok(coming) = &coming {
+        site.kept.coming.insert((head, main), coming.clone());
+    }
     let source = match coming {
         Ok(Coming::Merge(source)) => source,
         coming => {
-            let pick = Fact::Known(without_merge(coming, &s.policy.production_branch));
-            for (index, _) in wanted {
-                if let Some(lane) = s.lanes.get_mut(index) {
-                    lane.pick = pick.clone();
-                }
-            }
+            let pick = without_merge(coming, &s.policy.production_branch);
+            fill(s, &wanted, vec![(pick, false); wanted.len()]);
             return Ok(());
         }
     };
-    let picks = match site.completed() {
-        Some(completed) => completed.pick(&source, &tips)?,
-        None => pick(repo, &source, &tips),
-    };
-    for ((index, tip), picked) in wanted.into_iter().zip(picks) {
-        let off = picked.as_ref().is_ok_and(|picked| picked.directory_renames_off);
-        let told = told(site, repo, Some(main), tip, picked)?;
-        if let Some(lane) = s.lanes.get_mut(index) {
-            lane.pick = Fact::Known(told);
-            lane.directory_renames_off = off;
-        }
-    }
+    let tips: Vec<Oid> = wanted.iter().map(|(_, tip)| *tip).collect();
+    fill(s, &wanted, picked(site, repo, &source, &tips)?);
     stacked::read(site, s, refs, &source)
 }
 

@@ -41,6 +41,12 @@ pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result
     }
     refs.fill(site, &mut s, floor)?;
     let request = identity::confirm(site, &mut s, found)?;
+    if landed::unseen(site, &s, request.as_ref())? {
+        // It was merged after the remote was asked, or what that said was kept from before.
+        site.forget_refs();
+        refs = refs::read(site, &s, request.as_ref())?;
+        refs.fill(site, &mut s, floor)?;
+    }
     landed::landed(site, &mut s, request.as_ref())?;
     if scope.production() {
         production::production(site, &mut s, goal, scope)?;

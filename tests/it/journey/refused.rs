@@ -1,5 +1,8 @@
 //! What ends a command before it begins: its exit code and the command that mends it.
 
+use std::time::Duration;
+
+use git_hotfix::sim::{Exchange, Limits, Quota};
 use serde_json::json;
 
 use crate::lab::{Lab, story};
@@ -95,4 +98,43 @@ fn start_refuses_what_it_would_lose() {
         "# mine, not committed\n"
     );
     dev.run(&["start", "a b"]).ends(2);
+}
+
+/// However little a server allows: what it asks for is waited for, reads and writes alike, and nothing is done
+/// twice.
+#[test]
+fn both_limiters_are_waited_out() {
+    let second = |requests| Quota { requests, seconds: 1 };
+    let mut limits = Limits {
+        throttle: Some(second(25)),
+        endpoints: ["GET projects/:id/merge_requests", "POST projects/:id/merge_requests"]
+            .map(|endpoint| (endpoint, second(0)))
+            .into(),
+    };
+    let mut scenario = story("clean");
+    scenario.setup.limits = limits.clone();
+    let lab = Lab::new(scenario);
+    lab.server.with_world(|world| world.expect(lab.scenario.events.clone()));
+    let dev = lab.fixed();
+    let shipped = std::thread::scope(|scope| {
+        let run = scope.spawn(|| dev.run(&["ship", "--yes"]));
+        // Each is refused first, and let through while the program waits.
+        for method in ["GET", "POST"] {
+            let refused = |one: &Exchange| one.status == 429 && one.method == method;
+            while !lab.server.requests().iter().any(refused) && !run.is_finished() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            limits.endpoints.retain(|(endpoint, _)| !endpoint.starts_with(method));
+            lab.server.with_world(|world| world.set_limits(limits.clone()));
+        }
+        run.join().unwrap()
+    });
+    shipped.ends(0).says("the server asks for 1 s of patience");
+    super::converged(&lab, "dev");
+    let requests = lab.server.requests();
+    let refused =
+        |method: &str| requests.iter().filter(|one| one.status == 429 && one.method == method).count();
+    assert_eq!(refused("POST"), 1);
+    // What does not wait asks a hundred times a second.
+    assert!((1..20).contains(&refused("GET")), "{} of {} were refused", refused("GET"), requests.len());
 }
