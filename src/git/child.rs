@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::Io;
 
@@ -89,21 +89,22 @@ impl Running {
 
     /// Returns once both outputs have ended, or the child has and whatever it left behind keeps them open.
     fn attend(&mut self, ends: &mpsc::Receiver<Io<()>>, deadline: Option<Duration>) -> Io<()> {
-        let begun = Instant::now();
-        let (mut open, mut told, mut gone): (u8, bool, Option<Instant>) = (2, false, None);
-        while open > 0 {
-            match ends.recv_timeout(LOOK) {
-                Ok(end) => {
-                    end?;
-                    open -= 1;
-                }
-                Err(_) if gone.is_some_and(|since| since.elapsed() >= LINGER) => break,
-                Err(_) if gone.is_none() && self.has_ended()? => gone = Some(Instant::now()),
-                Err(_) => {}
+        let (mut open, mut waited, mut lingered, mut ended) = (2, Duration::ZERO, Duration::ZERO, false);
+        while open > 0 && lingered < LINGER {
+            if let Ok(end) = ends.recv_timeout(LOOK) {
+                end?;
+                open -= 1;
+                continue;
             }
-            if gone.is_none() && !told && deadline.is_some_and(|deadline| begun.elapsed() >= deadline) {
+            // Told by the looks in vain: they take as long as the wait does.
+            let before = waited;
+            waited += LOOK;
+            if ended {
+                lingered += LOOK;
+            } else if self.has_ended()? {
+                ended = true;
+            } else if deadline.is_some_and(|deadline| before < deadline && waited >= deadline) {
                 tell(self.child.id(), TERM);
-                told = true;
             }
         }
         Ok(())
