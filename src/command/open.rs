@@ -4,6 +4,7 @@ use super::{Exit, flow};
 use crate::context::Context;
 use crate::error::Result;
 use crate::hotfix::goal::{Goal, OpenOptions};
+use crate::ui::follow::Answers;
 
 /// Arguments of `open`.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,7 +60,9 @@ impl Request {
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let goal = Goal::Open(args.request.options());
-    let ran = flow::run(ctx, args.hotfix.as_deref(), &goal, flow::Options::default())?;
+    let answers = Answers { again: "git hotfix open".to_owned(), ..Answers::default() };
+    let options = flow::Options { answers, ..flow::Options::default() };
+    let ran = flow::run(ctx, args.hotfix.as_deref(), &goal, options)?;
     if let Some(problem) = ran.problem() {
         return Err(problem);
     }

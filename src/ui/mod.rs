@@ -336,7 +336,11 @@ fn with_command(line: &str) -> Text {
         if line.contains('`') { None } else { line.rfind("git hotfix ").filter(|at| at_word(line, *at)) };
     let at = bare.or_else(|| line.starts_with("git ").then_some(0));
     let (words, command) = line.split_at(at.unwrap_or(line.len()));
-    Text::from(words).with(Style::Command, command)
+    // A bracket that was opened before the command is no part of it.
+    match command.strip_suffix(')').filter(|command| !command.contains('(')) {
+        Some(command) => Text::from(words).with(Style::Command, command).plain(")"),
+        None => Text::from(words).with(Style::Command, command),
+    }
 }
 
 fn at_word(line: &str, at: usize) -> bool {
