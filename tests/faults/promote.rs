@@ -263,8 +263,8 @@ pub(crate) fn case(host: Host, n: u64, kind: &Kind) -> Result<bool, String> {
     let what = format!("{} at exchange {n} with {host:?}: {at}", kind.name());
     let checked = stage.once(0).map_err(|why| told(&why, &run)).and_then(|()| match run.code {
         0 => stage.reached().map_err(|why| told(&format!("it says it is done, but {why}"), &run)),
-        // Configuration or rights, refused, unreachable, failed over there, still pending.
-        4..=8 => names_the_next_command(&run),
+        // A server that lies, configuration or rights, refused, unreachable, failed over there, still pending.
+        1 | 4..=8 => names_the_next_command(&run),
         _ => Err(told("not an exit code for this", &run)),
     });
     checked

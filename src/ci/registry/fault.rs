@@ -81,7 +81,7 @@ impl Fault {
             Fault::Denied(_) => problem(Kind::Config),
             Fault::Absent(_) | Fault::Unfit(_) => problem(Kind::Refused),
             Fault::Refused(_) => problem(Kind::Rejected).hint(REFUSED),
-            Fault::Wrong(_) => problem(Kind::Unreachable)
+            Fault::Wrong(_) => problem(Kind::Failed)
                 .hint("nothing of it was used; run the same command again, and if it comes again push the image anew"),
         }
     }
