@@ -134,7 +134,8 @@ fn both_limiters_are_waited_out() {
     let requests = lab.server.requests();
     let refused =
         |method: &str| requests.iter().filter(|one| one.status == 429 && one.method == method).count();
-    assert_eq!(refused("POST"), 1);
+    // Once by its endpoint's own limit; the other one may strike any request.
+    assert!((1..20).contains(&refused("POST")), "{} writes were refused", refused("POST"));
     // What does not wait asks a hundred times a second.
     assert!((1..20).contains(&refused("GET")), "{} of {} were refused", refused("GET"), requests.len());
 }
