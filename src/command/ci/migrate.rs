@@ -172,10 +172,12 @@ fn by_command(ctx: &Context, ground: &Ground<'_>, named: Option<&str>, command: 
             ctx.ui.line(format!("{}: the migration ended with 0 after {took} s", app.name));
             Ok(Exit::Done)
         }
-        status => Err(Problem::new(Kind::Rejected, format!("the migration ended with {status} after {took} s"))
-            .because(format!("it ran on {heroku_app}: {command}"))
-            .hint("what it did before it failed stays; read its log above, then mend forward")
-            .hint("the app runs the new release; to take that back: git hotfix ci promote --rollback promote-receipt.json")),
+        status => {
+            Err(Problem::new(Kind::Rejected, format!("the migration ended with {status} after {took} s"))
+                .because(format!("it ran on {heroku_app}: {command}"))
+                .hint("what it did before it failed stays; read its log above, then mend forward")
+                .hint("the app runs the new release; to take that back: git hotfix rollback"))
+        }
     }
 }
 
