@@ -25,6 +25,7 @@ mod testing;
 mod text;
 pub mod way_back;
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -66,8 +67,6 @@ struct Shared {
     secrets: Mutex<Redactor>,
     screen: Mutex<Screen>,
     in_flight: InFlight,
-    /// The line that takes leave after an interruption was said.
-    parted: AtomicBool,
     /// A signal came, and its thread is about to end the process.
     ending: AtomicBool,
 }
@@ -87,7 +86,6 @@ impl Ui {
                 secrets: Mutex::default(),
                 screen: Mutex::new(screen),
                 in_flight: InFlight::default(),
-                parted: AtomicBool::new(false),
                 ending: AtomicBool::new(false),
             }),
         }
@@ -148,6 +146,7 @@ impl Ui {
 
     /// Writes an error as the JSON document that `--json` promises.
     pub fn error_json(&self, problem: &Problem) {
+        self.yield_to_signal();
         self.json(&json!({
             "version": 1,
             "error": {
@@ -287,11 +286,15 @@ impl Ui {
     }
 
     fn page(&self, stream: Stream, page: &str) {
+        self.send(stream, &self.harmless_page(page));
+    }
+
+    fn harmless_page(&self, page: &str) -> String {
         let mut page = self.redact(&clean::clean(page));
         if !page.is_empty() && !page.ends_with('\n') {
             page.push('\n');
         }
-        self.send(stream, &page);
+        page
     }
 
     /// Says a text, broken at the width where there is one.
@@ -321,8 +324,13 @@ impl Ui {
     }
 
     fn send(&self, stream: Stream, text: &str) {
-        let harmless = if self.shared.terminal.ci { clean::clean_ci(text) } else { text.into() };
+        let harmless = self.unforged(text);
         lock(&self.shared.screen).write(stream, &harmless);
+    }
+
+    /// Without what a job's log would take for the start or the end of a section.
+    fn unforged<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.shared.terminal.ci { clean::clean_ci(text) } else { text.into() }
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Screen {
     err: Box<dyn Write + Send>,
     canvas: fn(&Screen, Stream) -> ProgressDrawTarget,
     drawn: Option<ProgressBar>,
+    /// The last words were said.
+    parted: bool,
     /// The reader of standard output has gone.
     closed: bool,
     /// Why standard output is incomplete.
@@ -46,6 +48,7 @@ impl Screen {
                 ProgressDrawTarget::term(term, FRAMES)
             },
             drawn: None,
+            parted: false,
             closed: false,
             failure: None,
             #[cfg(test)]
@@ -53,12 +56,24 @@ impl Screen {
         }
     }
 
-    /// Writes finished text; what is drawn in place makes room and comes back below it.
+    /// Writes finished text; what is drawn in place makes room and comes back below it. Nothing follows the
+    /// last words.
     pub(crate) fn write(&mut self, stream: Stream, text: &str) {
+        if self.parted {
+            return;
+        }
         match self.drawn.clone() {
             Some(bar) => bar.suspend(|| self.put(stream, text)),
             None => self.put(stream, text),
         }
+    }
+
+    /// Clears what is drawn in place and writes the last words, once: threads that know nothing of the end
+    /// yet may be at work for a moment more.
+    pub(crate) fn part(&mut self, words: &str) {
+        self.erase();
+        self.write(Stream::Talk, words);
+        self.parted = true;
     }
 
     fn put(&mut self, stream: Stream, text: &str) {
@@ -98,7 +113,7 @@ impl Screen {
 
     /// Starts drawing in place; `None` while something is drawn already.
     pub(crate) fn draw(&mut self, stream: Stream) -> Option<ProgressBar> {
-        if self.drawn.is_some() {
+        if self.drawn.is_some() || self.parted {
             return None;
         }
         let bar = ProgressBar::with_draw_target(None, (self.canvas)(self, stream));
@@ -128,6 +143,7 @@ impl Screen {
                 None => ProgressDrawTarget::hidden(),
             },
             drawn: None,
+            parted: false,
             closed: false,
             failure: None,
             paper: Some(paper.clone()),

@@ -13,7 +13,6 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::screen::Stream;
 use super::{Ui, lock};
 use crate::error::{Kind, Problem, Result};
 
@@ -91,16 +90,15 @@ impl Ui {
         })
     }
 
-    /// Says that it was interrupted, what was in flight, and how to go on; only once.
+    /// Says that it was interrupted, what was in flight, and how to go on; nothing is said after that.
     pub(super) fn take_leave(&self) {
-        if self.shared.parted.swap(true, Ordering::SeqCst) {
-            return;
+        let words = self.harmless_page(&self.shared.in_flight.last_words());
+        let mut words = self.unforged(&words).into_owned();
+        if self.shared.terminal.stderr_tty && self.shared.terminal.moves {
+            // Whatever draws in place hides the cursor.
+            words.push_str("\u{1b}[?25h");
         }
-        let words = self.shared.in_flight.last_words();
-        let mut screen = lock(&self.shared.screen);
-        screen.erase();
-        drop(screen);
-        self.relay(&words);
+        lock(&self.shared.screen).part(&words);
     }
 
     /// Waits for the end where a signal has come: the error that it caused (a killed child, a
@@ -121,9 +119,6 @@ impl Ui {
         // On a thread of its own: the screen may be locked by a writer that the terminal holds back.
         let words = thread::Builder::new().spawn(move || {
             ui.take_leave();
-            if ui.shared.terminal.stderr_tty && ui.shared.terminal.moves {
-                ui.send(Stream::Talk, "\u{1b}[?25h");
-            }
             let _ = said.send(());
         });
         if words.is_ok() {
@@ -161,7 +156,18 @@ mod tests {
         ui.in_flight().set("pushing", "git hotfix ship");
         ui.in_flight().clear();
         ui.error(&Problem::new(Kind::Interrupted, "interrupted"));
-        assert_eq!(paper.err.read(), "interrupted; run it again to go on");
+        assert_eq!(paper.err.read(), "interrupted; run it again to go on\n\u{1b}[?25h");
+    }
+
+    #[test]
+    fn nothing_follows_the_last_words() {
+        let (ui, paper) = paper_ui();
+        ui.end(None);
+        ui.say("the other thread was nearly done");
+        ui.line("and had this to show");
+        let _progress = ui.progress("waiting for the pipeline");
+        assert_eq!(paper.err.read(), "interrupted; run it again to go on\n\u{1b}[?25h");
+        assert_eq!(paper.out.read(), "");
     }
 
     #[test]
