@@ -15,3 +15,5 @@ pub mod rung;
 pub mod site;
 pub mod snapshot;
 pub mod step;
+
+pub use observe::standing;

@@ -17,6 +17,7 @@ use crate::git::{Oid, Repo};
 use crate::gitlab::Client;
 use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
+use crate::hotfix::observe::standing::LaneJobs;
 use crate::hotfix::snapshot::{BranchContent, Landed, Person, Pick, Policy, Sha, Snapshot};
 use crate::hotfix::step::{Acted, Consent, Step};
 use crate::hotfix::{act, observe};
@@ -94,6 +95,8 @@ pub(super) struct Kept {
     pub(super) may: HashMap<String, Vec<String>>,
     /// Ancestry answers; commits do not change.
     pub(super) ancestry: HashMap<(Sha, Sha), bool>,
+    /// The lane's jobs by pipeline, for one look.
+    pub(super) lane_jobs: LaneJobs,
     /// Picks by target tip, and whether they had to ignore directory renames.
     pub(super) picks: HashMap<(Sha, String), (Pick, bool)>,
     /// What merging a head into the production branch's tip will bring.

@@ -256,6 +256,7 @@ impl World {
             created_at: now,
             updated_at: now,
             finished_at: job.is_none().then_some(now),
+            taken_back: false,
         });
     }
 
@@ -271,7 +272,7 @@ impl World {
         }
     }
 
-    /// Puts back what ran before, recorded as the team's script does it through the API.
+    /// Puts back what ran before. Its job has `action: access`: no deployment is recorded.
     fn roll_back(&mut self, job: &Job, log: &mut String) -> Option<()> {
         let deployed =
             self.latest_jobs(job.pipeline).into_iter().find(|job| job.spec.body == Body::Deploy)?;
@@ -284,15 +285,24 @@ impl World {
             log.push_str("every app runs again what it ran before\n");
             return Some(());
         }
-        let current = self.in_production()?.sha.clone();
-        let before = self
+        let runs = self.on_the_apps().map(|found| (found.job, found.sha.clone()));
+        if let Some((_, sha)) = runs.filter(|(of, _)| *of != Some(deployed.id)) {
+            log.push_str(&format!("production runs {sha} by now: that was not deployed by this pipeline\n"));
+            return None;
+        }
+        // With it goes what an earlier attempt of the same pipeline brought.
+        let of_pipeline = |of: u64| self.job(of).is_some_and(|found| found.pipeline == job.pipeline);
+        let back: Vec<u64> = self
             .deployments
             .iter()
-            .rev()
-            .find(|found| found.status == "success" && found.sha != current)
-            .map(|found| (found.sha.clone(), found.reference.clone()))?;
-        self.record_deployment(&before.0, &before.1, job.user, None);
-        log.push_str(&format!("production runs {} again\n", before.0));
+            .filter(|found| found.job.is_some_and(of_pipeline))
+            .map(|found| found.id)
+            .collect();
+        for deployment in self.deployments.iter_mut().filter(|found| back.contains(&found.id)) {
+            deployment.taken_back = true;
+        }
+        let before = self.on_the_apps().map_or("nothing", |found| found.sha.as_str());
+        log.push_str(&format!("production runs {before} again\n"));
         Some(())
     }
 

@@ -257,6 +257,8 @@ pub(super) struct Deployment {
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) finished_at: Option<Timestamp>,
+    /// The apps went back to what they ran before. GitLab is not told: its answers stay as they were.
+    pub(super) taken_back: bool,
 }
 
 /// The whole GitLab.
@@ -354,17 +356,24 @@ impl World {
         self.deployments.iter_mut().find(|found| found.job == Some(job))
     }
 
-    /// The last deployment that succeeded, in the order they finished: what production runs.
+    /// The last deployment that succeeded, in the order they finished: what GitLab says production runs.
     pub(super) fn in_production(&self) -> Option<&Deployment> {
-        self.deployments
-            .iter()
-            .filter(|deployment| deployment.status == "success")
-            .max_by_key(|deployment| (deployment.finished_at, deployment.id))
+        self.succeeded().max_by_key(|deployment| (deployment.finished_at, deployment.id))
+    }
+
+    /// What the apps run, whether or not GitLab knows.
+    pub(super) fn on_the_apps(&self) -> Option<&Deployment> {
+        let stand = self.succeeded().filter(|deployment| !deployment.taken_back);
+        stand.max_by_key(|deployment| (deployment.finished_at, deployment.id))
+    }
+
+    fn succeeded(&self) -> impl Iterator<Item = &Deployment> {
+        self.deployments.iter().filter(|deployment| deployment.status == "success")
     }
 
     /// The commit that production runs.
     pub fn production_commit(&self) -> Option<String> {
-        self.in_production().map(|deployment| deployment.sha.clone())
+        self.on_the_apps().map(|deployment| deployment.sha.clone())
     }
 
     /// The commit of a branch.

@@ -56,6 +56,43 @@ fn what_ran_before_is_asked_of_gitlab_or_said() {
     assert!(log.contains("api-gateway: the migration ended with 0"), "{log}");
 }
 
+/// Deploys a landed commit in the pipeline, or takes it back.
+fn played(yard: &Yard, commit: &str, name: &str) {
+    let lab = &yard.gitlab;
+    let job = lab.job(commit, name);
+    if name == "deploy-prod-hotfix" {
+        let deployment = lab.deployment(&job);
+        for user in ["bo", "cleo"] {
+            let voted = lab.approve(user, &deployment);
+            assert_eq!(voted.status, 201, "{}", voted.text);
+        }
+    }
+    assert_eq!(lab.play("mia", &job).status, 200);
+    assert_eq!(lab.project(&format!("jobs/{}", job["id"]))["status"], "success");
+}
+
+#[test]
+fn the_migrations_of_what_was_taken_back_come_with_the_next_one() {
+    let (yard, _) = migrating();
+    let token = yard.gitlab.server.token("mia");
+    let yard = yard.set("GIT_HOTFIX_TOKEN", &token);
+    let taken_back =
+        yard.gitlab.project("repository/branches/main")["commit"]["id"].as_str().unwrap().to_owned();
+    played(&yard, &taken_back, "deploy-prod-hotfix");
+    let next = land(&yard.gitlab, "hotfix/text", "apps/portal/app/login.rb", "# fixed\n");
+    let yard = at(yard, &next);
+    let log = ends(&yard.runner.runs(&COMMAND), 0);
+    assert!(log.contains("nothing to do"), "while it stands, there are none since: {log}");
+    assert_eq!(yard.writes("/dynos"), 0);
+
+    played(&yard, &taken_back, "rollback-prod-hotfix");
+    let newest = &yard.gitlab.project("deployments?status=success&order_by=id&sort=desc")[0];
+    assert_eq!(newest["sha"], taken_back.as_str(), "GitLab goes on naming it");
+    let log = ends(&yard.runner.runs(&COMMAND), 0);
+    assert!(log.contains("7_table.rb") && log.contains("the migration ended with 0"), "{log}");
+    assert_eq!(yard.writes("/dynos"), 1);
+}
+
 #[test]
 fn the_command_runs_to_its_exit_status() {
     let (yard, before) = migrating();

@@ -73,7 +73,7 @@ impl Rehearsal {
 
     fn contains_fix(&self) -> bool {
         let head = self.get("merge_requests/412")["sha"].as_str().unwrap().to_owned();
-        let running = self.get("environments/1")["last_deployment"]["sha"].as_str().unwrap().to_owned();
+        let running = self.server.with_world(|world| world.production_commit()).unwrap();
         let between = self.get(&format!("repository/compare?from={running}&to={head}"));
         between["commits"].as_array().is_some_and(Vec::is_empty)
     }

@@ -183,9 +183,23 @@ fn what_was_taken_back_is_not_live() {
         other => panic!("{other:?}"),
     };
     assert_eq!(says(&deployed()), "live on all 3 apps");
-    assert_eq!(says(&s), "it was in production, and rollback-prod-hotfix (job 993) took it back");
-    let later = Snapshot { production: with_production(|p| p.deployment = 60).production, ..s };
-    assert_eq!(says(&later), "live on all 3 apps", "deployed again since");
+    assert_eq!(says(&s), "live on all 3 apps", "deployed again since, in another pipeline");
+    let without = |had: Fact<bool>| {
+        with_production(|p| {
+            p.commit = sha(2);
+            (p.has_fix, p.had_fix) = (Fact::Absent, had);
+        })
+        .production
+    };
+    let by = "it was in production and was rolled back (rollback-prod-hotfix, job 993): ";
+    let mut back = Snapshot { production: without(Fact::Known(true)), ..s };
+    let runs = format!("{} runs now, without it", sha(2).short());
+    assert_eq!(says(&back), format!("{by}{runs}"));
+    back.way_back.job = Fact::Absent;
+    assert_eq!(says(&back), format!("it was in production and was rolled back: {runs}"));
+    let mut only = with_way(way(RunStatus::Success));
+    only.production = Fact::Absent;
+    assert_eq!(says(&only), format!("{by}nothing runs now, without it"));
 }
 
 fn reverting(change: impl FnOnce(&mut Lane)) -> Snapshot {

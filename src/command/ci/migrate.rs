@@ -14,6 +14,7 @@ use crate::error::{Kind, Problem, Result};
 use crate::git::incomplete::Completed;
 use crate::git::{GitError, Oid, Repo};
 use crate::gitlab::DeploymentStatus;
+use crate::hotfix::standing::{LaneJobs, Names};
 
 /// Arguments of `ci migrate`.
 #[derive(Debug, Clone, clap::Args)]
@@ -49,6 +50,9 @@ pub struct Args {
 
 const BODY: Body<'_> = Body { command: "git hotfix ci migrate", elsewhere: "git hotfix migrate" };
 
+/// How many deployments are looked at.
+const LOOKED_AT: usize = 100;
+
 /// Runs it.
 pub(super) fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let ground = stand(ctx, Strictness::Production(args.outside_pipeline.as_deref()), BODY)?;
@@ -79,7 +83,8 @@ fn named(repo: &Repo, since: &str) -> Result<Oid> {
         .ok_or_else(|| usage_problem(format!("{since} is no commit here"), "git log --oneline"))
 }
 
-/// What production ran before this commit: the newest successful deployment of another one.
+/// What production ran before this commit: the newest deployment of another one that stands. What a rollback
+/// took away is none: its migrations may never have run, or not in what runs now.
 fn before(ctx: &Context, ground: &Ground<'_>) -> Result<Option<Oid>> {
     let gitlab = ctx.gitlab_required().map_err(|problem| {
         Problem {
@@ -88,13 +93,31 @@ fn before(ctx: &Context, ground: &Ground<'_>) -> Result<Option<Oid>> {
         }
         .hint("or say it: git hotfix ci migrate --since <commit>")
     })?;
-    let environment = &ground.config.environment.value;
-    let rows = gitlab.deployments(environment, Some(DeploymentStatus::Success), 100)?;
-    let other = rows.iter().find(|row| row.sha != ground.commit);
-    other.map(|row| Oid::from_hex(row.sha.as_bytes())).transpose().map_err(|_| {
-        Problem::new(Kind::Unreachable, "GitLab names a deployed commit that is no commit id")
-            .hint("say it: git hotfix ci migrate --since <commit>")
-    })
+    let config = &ground.config;
+    let names = Names {
+        deploy: &config.deploy_jobs.value,
+        rollback: &config.rollback_job.value,
+        migration: &config.migrations_job.value,
+    };
+    let rows = gitlab.deployments(&config.environment.value, Some(DeploymentStatus::Success), LOOKED_AT)?;
+    let mut jobs = LaneJobs::default();
+    for row in rows.iter().filter(|row| row.sha != ground.commit) {
+        if jobs.stands(gitlab, names, row)? {
+            let before = Oid::from_hex(row.sha.as_bytes()).map_err(|_| {
+                Problem::new(Kind::Unreachable, "GitLab names a deployed commit that is no commit id")
+                    .hint("say it: git hotfix ci migrate --since <commit>")
+            })?;
+            return Ok(Some(before));
+        }
+    }
+    match rows.len() < LOOKED_AT {
+        true => Ok(None),
+        false => Err(Problem::new(
+            Kind::Refused,
+            format!("none of the last {LOOKED_AT} deployments tells what production ran before"),
+        )
+        .hint("say it: git hotfix ci migrate --since <commit>")),
+    }
 }
 
 /// The paths that differ from what production ran before; all of them where it ran nothing.

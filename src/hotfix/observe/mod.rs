@@ -12,6 +12,7 @@ mod refs;
 mod revert;
 mod review;
 mod stacked;
+pub mod standing;
 mod way_back;
 
 pub(super) use lanes::{as_bytes, of_landed};
@@ -28,6 +29,7 @@ use crate::hotfix::snapshot::{Fact, Migration, Person, Sha, Snapshot, WayBack};
 /// Reads the world once.
 pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result<Snapshot> {
     let scope = if site.settings.offline { Scope::Offline } else { goal.scope() };
+    site.kept.lane_jobs.forget();
     let mut s = blank(site);
     s.me = me(site, goal)?;
     let found = identity::resolve(site, floor)?;

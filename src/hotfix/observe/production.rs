@@ -4,6 +4,7 @@
 //! retries and child pipelines. `--sort` is not GitLab's default: the oldest would come first.
 
 use super::history::{History, ask, contains};
+use super::standing::Names;
 use super::{review, way_back};
 use crate::error::Result;
 use crate::gitlab;
@@ -17,16 +18,21 @@ use crate::hotfix::snapshot::{
 /// How many deployments are looked at.
 const LOOKED_AT: usize = 50;
 
+const SUCCESS: gitlab::DeploymentStatus = gitlab::DeploymentStatus::Success;
+
 /// Reads production, the deployment and its pipeline.
 pub(super) fn production(site: &mut Site<'_>, s: &mut Snapshot, goal: &Goal, scope: Scope) -> Result<()> {
     let Some(gitlab) = site.gitlab else { return Ok(()) };
     let environment = s.policy.environment.clone();
     let mut rows = gitlab.deployments(&environment, None, LOOKED_AT)?;
-    let succeeded = |row: &gitlab::Deployment| row.status == gitlab::DeploymentStatus::Success;
-    if rows.len() == LOOKED_AT && !rows.iter().any(succeeded) {
-        rows.extend(gitlab.deployments(&environment, Some(gitlab::DeploymentStatus::Success), 1)?);
+    let mut runs = standing(site, s, &rows)?;
+    if runs.is_none() && rows.len() == LOOKED_AT {
+        let succeeded = gitlab.deployments(&environment, Some(SUCCESS), LOOKED_AT)?;
+        let oldest = rows.last().map_or(0, |row| row.id);
+        rows.extend(succeeded.into_iter().filter(|row| row.id < oldest));
+        runs = standing(site, s, &rows)?;
     }
-    s.production = running(site, s, &rows)?;
+    s.production = running(site, s, &rows, runs)?;
     let gated = matches!(goal, Goal::Merge { .. } | Goal::Ship(_)) && !merged(s);
     if gated && let Some(production) = s.production.known() {
         let detail = gitlab.deployment(production.deployment)?;
@@ -41,19 +47,39 @@ pub(super) fn production(site: &mut Site<'_>, s: &mut Snapshot, goal: &Goal, sco
     if let Goal::Approve(_) = goal {
         s.self_approval = Fact::read(gitlab.project()?.allow_pipeline_trigger_approve_deployment);
     }
-    s.way_back.before = before(s, &rows);
+    s.way_back.before = before(site, s, &rows)?;
     s.main_pipeline = pipeline(site, s, &rows)?;
     s.ships = ships(site, s)?;
     Ok(())
 }
 
-fn running(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Result<Fact<Production>> {
-    let mut successes = rows
-        .iter()
-        .filter(|row| row.status == gitlab::DeploymentStatus::Success)
-        .filter_map(|row| Some((row, Sha::parse(&row.sha)?)));
-    let Some((newest, commit)) = successes.next() else { return Ok(Fact::Absent) };
-    let older: Vec<Sha> = successes.map(|(_, commit)| commit).collect();
+/// The newest of the deployments that stands, by its place.
+fn standing(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Result<Option<usize>> {
+    let Some(gitlab) = site.gitlab else { return Ok(None) };
+    for (place, row) in rows.iter().enumerate() {
+        if site.kept.lane_jobs.stands(gitlab, names(s), row)? {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
+}
+
+fn names(s: &Snapshot) -> Names<'_> {
+    Names {
+        deploy: &s.policy.deploy_jobs,
+        rollback: &s.policy.rollback_job,
+        migration: &s.policy.migration_job,
+    }
+}
+
+fn running(
+    site: &mut Site<'_>,
+    s: &Snapshot,
+    rows: &[gitlab::Deployment],
+    runs: Option<usize>,
+) -> Result<Fact<Production>> {
+    let Some(newest) = runs.and_then(|place| rows.get(place)) else { return Ok(Fact::Absent) };
+    let Some(commit) = Sha::parse(&newest.sha) else { return Ok(Fact::Unknown) };
     let on_main = match s.main.known() {
         Some(main) => contains(site, main, &commit)?,
         None => Fact::Unknown,
@@ -62,11 +88,12 @@ fn running(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Re
     if let Some(landed) = s.landed.known() {
         has_fix = contains(site, &commit, &landed.commit)?;
         had_fix = has_fix.clone();
-        for commit in older {
+        for row in rows.iter().filter(|row| row.status == SUCCESS && row.id != newest.id) {
             if had_fix.yes() {
                 break;
             }
-            had_fix = contains(site, &commit, &landed.commit)?;
+            let Some(other) = Sha::parse(&row.sha) else { continue };
+            had_fix = contains(site, &other, &landed.commit)?;
         }
     }
     Ok(Fact::Known(Production {
@@ -80,16 +107,18 @@ fn running(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Re
 }
 
 /// What production ran before the deployment.
-fn before(s: &Snapshot, rows: &[gitlab::Deployment]) -> Fact<Sha> {
-    let Some(deployment) = s.deployment.known() else { return Fact::Unknown };
-    let earlier = rows.iter().filter(|row| row.id < deployment.id && row.sha != deployment.commit.as_str());
-    let mut succeeded = earlier.filter(|row| row.status == gitlab::DeploymentStatus::Success);
-    match succeeded.next() {
-        Some(row) => Sha::parse(&row.sha).map_or(Fact::Unknown, Fact::Known),
-        // Older ones were not asked for.
-        None if rows.len() >= LOOKED_AT => Fact::Unknown,
-        None => Fact::Absent,
+fn before(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Result<Fact<Sha>> {
+    let (Some(gitlab), Some(deployment)) = (site.gitlab, s.deployment.known()) else {
+        return Ok(Fact::Unknown);
+    };
+    let commit = deployment.commit.as_str();
+    for row in rows.iter().filter(|row| row.id < deployment.id && row.sha != commit) {
+        if site.kept.lane_jobs.stands(gitlab, names(s), row)? {
+            return Ok(Sha::parse(&row.sha).map_or(Fact::Unknown, Fact::Known));
+        }
     }
+    // Older ones were not asked for.
+    Ok(if rows.len() >= LOOKED_AT { Fact::Unknown } else { Fact::Absent })
 }
 
 /// The deployment to follow: one that runs, else the newest of the landed commit itself, else the newest
@@ -284,14 +313,12 @@ pub(super) fn migrations(site: &mut Site<'_>, s: &mut Snapshot, scope: Scope) ->
     let (Some(gitlab), Some(pipeline), true) = (site.gitlab, s.main_pipeline.known(), wanted) else {
         return Ok(());
     };
-    let mut names = vec![s.policy.migration_job.clone(), s.policy.rollback_job.clone()];
-    names.extend(s.policy.deploy_jobs.iter().cloned());
-    let jobs = gitlab.jobs(pipeline.id, false, |job| names.contains(&job.name))?;
+    let jobs = site.kept.lane_jobs.of(gitlab, names(s), pipeline.id)?.to_vec();
     if migrates {
         let newest = jobs.iter().filter(|job| job.name == s.policy.migration_job).max_by_key(|job| job.id);
         s.migration.job = Fact::read(newest.map(review::job));
     }
-    way_back::jobs(site, s, &jobs)?;
+    way_back::jobs(s, &jobs);
     Ok(())
 }
 

@@ -59,16 +59,13 @@ fn undone(site: &Site<'_>, s: &mut Snapshot, deployment: &Deployment) -> Result<
 }
 
 /// What the jobs of the deployment's pipeline tell: the newest rollback job, and why the deployment's own failed.
-pub(super) fn jobs(site: &Site<'_>, s: &mut Snapshot, jobs: &[gitlab::Job]) -> Result<()> {
+pub(super) fn jobs(s: &mut Snapshot, jobs: &[gitlab::Job]) {
     let named = jobs.iter().filter(|job| job.name == s.policy.rollback_job);
     s.way_back.job = Fact::read(named.max_by_key(|job| job.id).map(review::job));
-    let (Some(gitlab), Fact::Known(deployment)) = (site.gitlab, &mut s.deployment) else { return Ok(()) };
-    if matches!(deployment.job.status, RunStatus::Failed | RunStatus::Canceled) {
-        deployment.job = match jobs.iter().find(|job| job.id == deployment.job.id) {
-            Some(job) => review::job(job),
-            // A newer job took its place: lists leave it out.
-            None => review::job(&gitlab.job(deployment.job.id)?),
-        };
+    if let Fact::Known(deployment) = &mut s.deployment
+        && let Some(job) = jobs.iter().find(|job| job.id == deployment.job.id)
+    {
+        // A deployment names its job, and not why that failed.
+        deployment.job = review::job(job);
     }
-    Ok(())
 }

@@ -15,27 +15,17 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
         Fact::Absent => None,
         Fact::Known(production) => Some(production),
     };
+    if production.is_some_and(|production| production.has_fix.yes()) {
+        return Check::done(live(s));
+    }
+    if let Some(how) = was_there(s, production) {
+        return Check::blocked(
+            Kind::Refused,
+            how,
+            "find out why first, then: git hotfix revert   (or, as a new decision: a deployment of the current main)",
+        );
+    }
     if let Some(production) = production {
-        if production.has_fix.yes() {
-            return match taken_back(s).filter(|_| deploys(s, production)) {
-                Some(job) => Check::blocked(
-                    Kind::Refused,
-                    format!("it was in production, and {} (job {}) took it back", job.name, job.id),
-                    "find out why first, then: git hotfix revert   (or, as a new decision: a deployment of the current main)",
-                ),
-                None => Check::done(live(s)),
-            };
-        }
-        if production.had_fix.yes() {
-            return Check::blocked(
-                Kind::Refused,
-                format!(
-                    "it was in production and was rolled back: {} runs now, without it",
-                    production.commit.short()
-                ),
-                "find out why first; a deployment of the current main is a new decision: git hotfix status",
-            );
-        }
         if production.on_main.no() {
             return Check::Blocked(main_lacks_production(s, production));
         }
@@ -50,9 +40,18 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
     }
 }
 
-/// Whether what production runs is this very deployment.
-fn deploys(s: &Snapshot, production: &Production) -> bool {
-    s.deployment.known().is_some_and(|deployment| deployment.id == production.deployment)
+/// How it went out of production again, where it was in it.
+fn was_there(s: &Snapshot, production: Option<&Production>) -> Option<String> {
+    let had = production.is_some_and(|production| production.had_fix.yes());
+    let succeeded = s.deployment.known().is_some_and(|own| own.job.status == RunStatus::Success);
+    let job = taken_back(s).filter(|_| succeeded);
+    let by = match job {
+        Some(job) => format!(" ({}, job {})", job.name, job.id),
+        None if had => String::new(),
+        None => return None,
+    };
+    let now = production.map_or("nothing", |production| production.commit.short());
+    Some(format!("it was in production and was rolled back{by}: {now} runs now, without it"))
 }
 
 fn live(s: &Snapshot) -> String {

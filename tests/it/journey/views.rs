@@ -89,8 +89,10 @@ fn status_for_scripts_at_each_station() {
         json!(["git", "hotfix", "verify", "--confirm", "<what you saw>"])
     );
     assert!(backport.requests <= 12, "a backport made {} requests", backport.requests);
+    // One more than six where a job of this lane deployed what production ran before: whether its rollback
+    // job took that back is asked of its pipeline.
     for run in [&waiting, &landed] {
-        assert!(run.requests <= 6, "status made {} requests", run.requests);
+        assert!(run.requests <= 7, "status made {} requests", run.requests);
     }
 }
 

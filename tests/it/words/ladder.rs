@@ -296,7 +296,7 @@ fn in_production() {
     deploy (7): deploy-prod-hotfix failed (a newer deployment went first; this one would have taken production back)
       hint: see https://gitlab.example/shop/web/-/jobs/991 ; then, as a new job with new approvals: git hotfix deploy --again
     deploy (5): it was in production and was rolled back: 02020202 runs now, without it
-      hint: find out why first; a deployment of the current main is a new decision: git hotfix status
+      hint: find out why first, then: git hotfix revert   (or, as a new decision: a deployment of the current main)
     deploy (5): production runs 02020202, which main does not contain: deploying main would take it back
       hint: bring 02020202 to main first (a merge request, or your sync job), then run the same command again
     migrate (7): the change holds db/migrate/7_add.sql, but the pipeline has no job run-migrations-prod to run it

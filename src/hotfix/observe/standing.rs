@@ -1,0 +1,73 @@
+//! Which deployments stand: those that succeeded, but for what the rollback job of their pipeline took away.
+//!
+//! The job that rolls back names its environment with `action: access`, which makes no deployment. GitLab goes
+//! on calling the commit that was taken away the last successful one, so the job itself is what tells.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use crate::gitlab::{self, CiStatus, Client, Deployment, DeploymentStatus, Job};
+
+/// The hotfix lane's jobs in each pipeline that was looked at.
+#[derive(Debug, Clone, Default)]
+pub struct LaneJobs(HashMap<u64, Vec<Job>>);
+
+/// What the jobs of the lane are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// Those that deploy.
+    pub deploy: &'a [String],
+    /// The one that takes it back.
+    pub rollback: &'a str,
+    /// The one that migrates.
+    pub migration: &'a str,
+}
+
+impl Names<'_> {
+    fn hold(&self, name: &str) -> bool {
+        name == self.rollback || name == self.migration || self.deploy.iter().any(|one| one == name)
+    }
+}
+
+impl LaneJobs {
+    /// The lane's jobs in a pipeline, those among them that were retried too; asked once.
+    pub fn of(&mut self, gitlab: &Client, names: Names<'_>, pipeline: u64) -> gitlab::Result<&[Job]> {
+        Ok(match self.0.entry(pipeline) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(gitlab.jobs(pipeline, true, |job| names.hold(&job.name))?),
+        })
+    }
+
+    /// Whether what the deployment brought is still what a later look would find, unless a newer one
+    /// replaced it. Asks for jobs only where a job of the lane deployed.
+    pub fn stands(
+        &mut self,
+        gitlab: &Client,
+        names: Names<'_>,
+        deployment: &Deployment,
+    ) -> gitlab::Result<bool> {
+        if deployment.status != DeploymentStatus::Success {
+            return Ok(false);
+        }
+        // A script may have recorded it through the API: then no job takes it back.
+        let Some(job) = &deployment.deployable else { return Ok(true) };
+        if job.name == names.rollback {
+            // Without `action: access` it is recorded as a deployment of the very commit that it took away.
+            return Ok(false);
+        }
+        let (true, Some(pipeline)) = (names.deploy.contains(&job.name), &job.pipeline) else {
+            return Ok(true);
+        };
+        let made = deployment.created_at;
+        let took_back = |job: &Job| {
+            let later = made.zip(job.finished_at).is_none_or(|(made, ended)| ended > made);
+            job.name == names.rollback && job.status == CiStatus::Success && later
+        };
+        Ok(!self.of(gitlab, names, pipeline.id)?.iter().any(took_back))
+    }
+
+    /// What was read may have changed since.
+    pub(in crate::hotfix) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
