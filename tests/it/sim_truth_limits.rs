@@ -1,4 +1,5 @@
-//! The truth table of the limiters: both kinds of 429, who is counted, and what is told before.
+//! The truth table of limits: both kinds of 429, who is counted and what is told before, and lists too long to
+//! be counted.
 
 use git_hotfix::sim::{Lag, Limits, Quota, Setup};
 use serde_json::json;
@@ -94,4 +95,31 @@ fn the_application_limits_single_endpoints_unseen() {
         assert_eq!(told.count(), 0, "§1: no RateLimit-* of its own");
         true
     });
+}
+
+#[test]
+fn beyond_ten_thousand_rows_nothing_is_counted() {
+    let lab = Lab::at_once();
+    let known = lab.project("labels").as_array().unwrap().len();
+    let label = |n: usize| {
+        let made = lab.server.with_world(|world| {
+            world.api_as("dev", "POST", "labels", json!({"name": format!("l{n}"), "color": "#123456"}))
+        });
+        assert!(made.is_success());
+    };
+    (known..10_000).for_each(label);
+    let counted = lab.get("dev", "projects/42/labels?per_page=100&page=100");
+    assert_eq!(header(&counted, "x-total").as_deref(), Some("10000"));
+    assert_eq!(header(&counted, "x-next-page").as_deref(), Some(""));
+    assert!(header(&counted, "link").unwrap().contains("rel=\"last\""));
+
+    label(10_000);
+    let beyond = lab.get("dev", "projects/42/labels?per_page=100&page=100");
+    assert_eq!(["x-total", "x-total-pages"].map(|name| header(&beyond, name)), [None, None], "§0");
+    assert_eq!(header(&beyond, "x-next-page").as_deref(), Some("101"));
+    let link = header(&beyond, "link").unwrap();
+    assert!(link.contains("rel=\"next\"") && !link.contains("rel=\"last\""), "§0: {link}");
+    let last = lab.get("dev", "projects/42/labels?per_page=100&page=101");
+    assert_eq!(last.body.as_array().unwrap().len(), 1);
+    assert!(!header(&last, "link").unwrap().contains("rel=\"next\""), "the end is told by what is missing");
 }
