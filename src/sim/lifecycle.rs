@@ -290,20 +290,19 @@ impl World {
             log.push_str(&format!("production runs {sha} by now: that was not deployed by this pipeline\n"));
             return None;
         }
-        // With it goes what an earlier attempt of the same pipeline brought.
-        let of_pipeline = |of: u64| self.job(of).is_some_and(|found| found.pipeline == job.pipeline);
-        let back: Vec<u64> = self
-            .deployments
-            .iter()
-            .filter(|found| found.job.is_some_and(of_pipeline))
-            .map(|found| found.id)
-            .collect();
-        for deployment in self.deployments.iter_mut().filter(|found| back.contains(&found.id)) {
-            deployment.taken_back = true;
-        }
+        self.take_back(job.pipeline);
         let before = self.on_the_apps().map_or("nothing", |found| found.sha.as_str());
         log.push_str(&format!("production runs {before} again\n"));
         Some(())
+    }
+
+    /// What a pipeline brought is on the apps no more, nor what an earlier attempt of it brought.
+    pub(super) fn take_back(&mut self, pipeline: u64) {
+        let jobs: Vec<u64> =
+            self.jobs.iter().filter(|job| job.pipeline == pipeline).map(|job| job.id).collect();
+        for deployment in &mut self.deployments {
+            deployment.taken_back |= deployment.job.is_some_and(|job| jobs.contains(&job));
+        }
     }
 
     /// Whether production's environment asks for approvals at all.

@@ -60,7 +60,7 @@ pub use fault::{At, Fault, FaultPlan, What};
 pub use gate::Gate;
 pub use limit::{Limits, Quota};
 pub use respond::Answer;
-pub use runner::Taken;
+pub use runner::{Taken, Worked};
 pub use scenario::{Act, Click, Deed, Event, Scenario, When};
 pub use serve::Exchange;
 pub use setup::{Body, JobSpec, Lag, MergeMethod, Protection, Rule, Seed, Setup, Squash, Start, Who};

@@ -1,9 +1,12 @@
 //! Jobs that really run: a runner beside the world takes them and reports how they ended.
 //!
 //! Without one the world ends every job itself. What such a job does to production is its own affair; the world
-//! only records its end, as GitLab does.
+//! only records its end and what it leaves, as GitLab does.
+
+use std::collections::BTreeMap;
 
 use super::lifecycle::Ended;
+use super::setup::Body;
 use super::world::{Status, World};
 
 /// A job that a runner has taken.
@@ -19,6 +22,17 @@ pub struct Taken {
     pub sha: String,
     /// The branch it runs for.
     pub reference: String,
+}
+
+/// How a job ended that a runner has worked.
+#[derive(Debug, Clone)]
+pub struct Worked {
+    /// Whether its script ended with 0.
+    pub success: bool,
+    /// What it printed.
+    pub log: String,
+    /// The files it leaves, by their path.
+    pub artifacts: BTreeMap<String, Vec<u8>>,
 }
 
 impl World {
@@ -47,12 +61,15 @@ impl World {
         Some(taken)
     }
 
-    /// The runner says how a job ended, and what it printed.
-    pub fn report(&mut self, id: u64, success: bool, log: &str) {
-        let failed = !success;
-        if self.job(id).is_some_and(|job| job.status == Status::Running) {
-            self.conclude(id, Ended { failed, log: log.to_owned() });
-            self.settle();
+    /// The runner says how a job ended.
+    pub fn report(&mut self, id: u64, worked: Worked) {
+        let Some(job) = self.job_mut(id).filter(|job| job.status == Status::Running) else { return };
+        job.artifacts = worked.artifacts;
+        let (pipeline, took_back) = (job.pipeline, worked.success && job.spec.body == Body::Rollback);
+        if took_back {
+            self.take_back(pipeline);
         }
+        self.conclude(id, Ended { failed: !worked.success, log: worked.log });
+        self.settle();
     }
 }

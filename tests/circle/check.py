@@ -1,11 +1,15 @@
 """The whole circle: check.py <git-hotfix> <example circle> <gitlab-ci-local>."""
+import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REGISTRIES = os.path.join(HERE, "../registries")
@@ -52,7 +56,8 @@ write(seed, {"app/login.rb": "def login\n  user.name\nend\n", "README.md": "shop
 git(seed, "commit", "-qm", "Begin")
 git(seed, "remote", "add", "origin", seed)
 git(seed, "fetch", "-q", "origin")
-made = subprocess.run([program, "ci", "template"], cwd=seed, env=env, capture_output=True, text=True)
+words = [program, "ci", "template", "--", "bin/migrate"]
+made = subprocess.run(words, cwd=seed, env=env, capture_output=True, text=True)
 check("the CI file is generated", made.returncode, 0)
 if made.returncode:
     print(made.stderr)
@@ -70,7 +75,7 @@ source, target = Registry(room + "/source", issuer), Registry(room + "/target")
 gitlab, heroku = free_port(), free_port()
 os.makedirs(room + "/bin")
 os.symlink(program, room + "/bin/git-hotfix")
-jobs = ["build", "deploy-prod-hotfix", "hotfix-backport"]
+jobs = ["build", "deploy-prod-hotfix", "run-migrations-prod", "hotfix-backport", "rollback-prod-hotfix"]
 words = [host, room + "/web.git", str(gitlab), str(heroku), HERE + "/runner.py", *jobs]
 yard_file = room + "/yard.json"
 world = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env | {"CIRCLE_YARD": yard_file})
@@ -84,6 +89,7 @@ yard = {
 }
 with open(yard_file, "w") as file:
     json.dump(yard, file)
+desk = room + "/desk/web"
 
 
 def now(line=""):
@@ -92,29 +98,92 @@ def now(line=""):
     return json.loads(world.stdout.readline())
 
 
-try:
-    desk = room + "/desk/web"
-    os.makedirs(room + "/desk")
-    url = yard["gitlab"].replace("://", f"://dev:{tokens['dev']}@") + "/shop/web.git"
-    git(room, "clone", "-q", url, desk)
-    git(desk, "config", "hotfix.url", yard["gitlab"])
-    git(desk, "switch", "-q", "-c", "hotfix/login-500", "origin/main")
-    write(desk, {"app/login.rb": "def login\n  user&.name\nend\n"})
-    git(desk, "commit", "-qm", "Fix login 500")
-    laptop = env | {"GIT_HOTFIX_URL": yard["gitlab"], "GIT_HOTFIX_TOKEN": tokens["dev"], "GIT_HOTFIX_POLL_MIN": "100ms", "GIT_HOTFIX_POLL_MAX": "500ms"}
-    ran = subprocess.run(
-        [program, "ship", "--yes"], cwd=desk, env=laptop, capture_output=True, text=True, timeout=240
-    )
-    said = ran.stdout + ran.stderr
-    if ran.returncode:
-        print("        " + "\n        ".join(said.splitlines()[-40:]))
-    check("ship goes the whole way", ran.returncode, 0)
-    # The pipeline's own backport job may still be at it.
-    for _ in range(600):
-        log = open(f"{room}/hotfix-backport.log").read() if os.path.exists(f"{room}/hotfix-backport.log") else ""
-        if " PASS " in log or " FAIL " in log:
-            break
+def ask(url, token, method="GET", body=None):
+    """What a colleague's browser would ask GitLab or Heroku."""
+    headers = {"Authorization": "Bearer " + token, "Accept": "application/vnd.heroku+json; version=3"}
+    headers["Content-Type"] = "application/json"
+    request = urllib.request.Request(url, json.dumps(body or {}).encode() if method != "GET" else None, headers, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def project(path, who="mia", method="GET", body=None):
+    return ask(f"{yard['gitlab']}/api/v4/projects/shop%2Fweb/{path}", tokens[who], method, body)
+
+
+def on_heroku(app, what):
+    return ask(f"{yard['heroku']}/apps/acme-{app}/{what}", tokens["heroku"])
+
+
+def versions():
+    return {app: max(release["version"] for release in on_heroku(app, "releases")) for app in APPS}
+
+
+def until(what, holds, seconds=120):
+    """Looks again and again; what others do takes the time it takes."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := holds():
+            return found
         time.sleep(0.1)
+    check(what, "did not come", "came")
+    return None
+
+
+def laptop(who, *words):
+    own = {"GIT_HOTFIX_URL": yard["gitlab"], "GIT_HOTFIX_TOKEN": tokens[who], "GIT_HOTFIX_POLL_MIN": "100ms"}
+    ran = subprocess.run(
+        [program, *words], cwd=desk, env=env | own | {"GIT_HOTFIX_POLL_MAX": "500ms"}, capture_output=True, text=True, timeout=100
+    )
+    if ran.returncode:
+        print(f"        {who}: git hotfix {' '.join(words)} ended with {ran.returncode}")
+        print("        | " + "\n        | ".join((ran.stdout + ran.stderr).splitlines()[-40:]))
+    return ran
+
+
+def logs(job):
+    """The logs of every run of a job that has ended, oldest first."""
+    found = [open(name).read() for name in sorted(glob.glob(f"{room}/*-{job}.log"))]
+    return [log for log in found if " PASS " in log or " FAIL " in log]
+
+
+def really_ran(job, times):
+    until(f"{job} ends", lambda: len(logs(job)) >= times)
+    ran = logs(job)
+    check(f"{job} really ran, {times} in all, and passed", [" PASS " in log for log in ran], [True] * times)
+    if not all(" PASS " in log for log in ran):
+        print("        | " + "\n        | ".join(ran[-1].splitlines()[-40:]))
+    check("  and showed no secret", any(word in log for log in ran for word in (SECRET, tokens["heroku"], tokens["mia"])), False)
+
+
+def approved():
+    """Both roles approve the deployment that waits; it is returned."""
+    blocked = "deployments?environment=production&status=blocked"
+    deployment = until("a deployment waits for approvals", lambda: project(blocked))[0]
+    for who in ("bo", "cleo"):
+        project(f"deployments/{deployment['id']}/approval", who, "POST", {"status": "approved"})
+    return deployment
+
+
+def shipped(branch, message, files, *more):
+    """Ships a hotfix from the laptop while others approve; how it ended."""
+    git(desk, "fetch", "-q")
+    git(desk, "switch", "-q", "-c", branch, "origin/main")
+    write(desk, files)
+    git(desk, "commit", "-qm", message)
+    others = threading.Thread(target=approved)
+    others.start()
+    ended = laptop("dev", "ship", "--yes", *more).returncode
+    others.join()
+    return ended
+
+
+def ship():
+    """A hotfix with a migration goes to production, through jobs that really run, and back to develop."""
+    files = {"app/login.rb": "def login\n  user&.name\nend\n", "db/migrate/1.sql": "-- sessions\n"}
+    check("ship goes the whole way", shipped("hotfix/login-500", "Fix login 500", files), 0)
+    for job in ("deploy-prod-hotfix", "run-migrations-prod", "hotfix-backport"):
+        really_ran(job, 1)
     truth = now()
     landed = git(desk, "ls-remote", "origin", "refs/heads/main").split()[0]
     check("production is the landed commit", truth["production"], landed)
@@ -127,14 +196,55 @@ try:
         where = f"docker://127.0.0.1:{target.port}/acme-{app}/web"
         raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", where], capture_output=True).stdout
         check(f"  acme-{app} was given what the registry holds", {json.loads(raw or "{}").get("config", {}).get("digest")}, images)
-    receipts = [f"{place}/{name}" for place, _, names in os.walk(room) for name in names if name == "promote-receipt.json"]
-    check("the job left its receipt", len(receipts) > 0, True)
-    for name in ("deploy-prod-hotfix", "hotfix-backport"):
-        log = open(f"{room}/{name}.log").read() if os.path.exists(f"{room}/{name}.log") else "did not run"
-        check(f"{name} really ran, and passed", " PASS " in log, True)
-        if " PASS " not in log:
-            print("        | " + "\n        | ".join(log.splitlines()[-40:]))
-        check("  and showed no secret", any(word in log for word in (SECRET, tokens["heroku"], tokens["mia"])), False)
+    log = logs("run-migrations-prod")[0]
+    check("the migration ran in a dyno of the api-gateway", re.findall(r"> (.*): run\.\d+ runs (.*)", log), [("api-gateway", "bin/migrate")])
+    check("  and what it said there is in the job's log", "> api-gateway | done" in log, True)
+
+
+def again(before):
+    """Somebody runs the deploy job again; both roles approve again; everything runs already."""
+    job = project("deployments?environment=production&order_by=id&sort=desc")[0]["deployable"]["id"]
+    project(f"jobs/{job}/retry", method="POST")
+    deployment = approved()
+    project(f"jobs/{deployment['deployable']['id']}/play", method="POST")
+    really_ran("deploy-prod-hotfix", 2)
+    check("the second promotion released nothing", versions(), before)
+    until("GitLab knows", lambda: project(f"deployments/{deployment['id']}")["status"] == "success")
+
+
+def take_back(production, before):
+    """The developer takes it back: by the receipts that the jobs left, to before the first of both attempts."""
+    images = {app["image"] for app in now()["apps"]}
+    back = laptop("dev", "rollback", "--yes", "--despite-migrations", "!412")
+    check("rollback goes the whole way", back.returncode, 0)
+    really_ran("rollback-prod-hotfix", 1)
+    truth = now()
+    check("every app got one release for it", versions(), {app: version + 1 for app, version in before.items()})
+    check("  of what it ran at the very first", {app["image"] for app in truth["apps"]}, {"sha256:" + "1" * 64} - images)
+    check("production is the commit from before", truth["production"], production)
+    said = laptop("dev", "status", "!412").stdout
+    check("status says that it was rolled back", "it was in production and was rolled back" in said, True)
+
+
+def go_on():
+    """The next hotfix carries the one that was taken back, with its migration."""
+    ended = shipped("hotfix/logout", "Fix logout", {"app/logout.rb": "def logout\nend\n"}, "--with", "!412")
+    check("the next hotfix ships, with the one before", ended, 0)
+    really_ran("run-migrations-prod", 2)
+    log = logs("run-migrations-prod")[-1]
+    check("its migrations are counted from before what was taken back", "db/migrate/1.sql" in log, True)
+
+
+try:
+    os.makedirs(room + "/desk")
+    git(room, "clone", "-q", yard["gitlab"].replace("://", f"://dev:{tokens['dev']}@") + "/shop/web.git", desk)
+    git(desk, "config", "hotfix.url", yard["gitlab"])
+    first = now()["production"]
+    ship()
+    after = versions()
+    again(after)
+    take_back(first, after)
+    go_on()
 finally:
     world.stdin.close()
     try:

@@ -2,10 +2,11 @@
 """The runner: works one job of the generated file with gitlab-ci-local, in a checkout of its own."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 
-job, number, pipeline, sha, branch = sys.argv[1:]
+job, number, pipeline, sha, branch, left = sys.argv[1:]
 yard = json.load(open(os.environ["CIRCLE_YARD"]))
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -60,7 +61,13 @@ words = [yard["gitlab_ci_local"]]
 for name, value in variables.items():
     words += ["--variable", f"{name}={value}"]
 path = yard["bin"] + ":" + os.environ["PATH"]
-with open(f"{yard['room']}/{job}.log", "w") as log:
-    done = subprocess.run([*words, job], cwd=folder, env=os.environ | {"PATH": path, "HOME": yard["room"], "NO_COLOR": "1"}, stdout=log, stderr=log)
-sys.stdout.write(open(f"{yard['room']}/{job}.log").read())
+environment = os.environ | {"PATH": path, "HOME": yard["room"], "NO_COLOR": "1"}
+name = f"{yard['room']}/{number}-{job}.log"
+with open(name, "w") as log:
+    done = subprocess.run([*words, job], cwd=folder, env=environment, stdout=log, stderr=log)
+sys.stdout.write(open(name).read())
+# What the file declares to be the job's artifacts, and nothing else that lies about.
+kept = f"{folder}/.gitlab-ci-local/artifacts/{job}"
+if os.path.isdir(kept):
+    shutil.copytree(kept, left, dirs_exist_ok=True)
 sys.exit(done.returncode)
