@@ -23,6 +23,7 @@ mod race;
 mod scenario;
 #[path = "../it/scrubbed.rs"]
 mod scrubbed;
+mod sound;
 mod unknown;
 
 use std::collections::BTreeMap;

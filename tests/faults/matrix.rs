@@ -8,7 +8,8 @@ use git_hotfix::sim::{Exchange, Fault, FaultPlan, What};
 use crate::dice::Dice;
 use crate::lab::{Lab, Ran, Ready, Seat};
 use crate::manifest::Manifest;
-use crate::scenario::{Scenario, litter};
+use crate::scenario::Scenario;
+use crate::sound::litter;
 
 /// A fault at one exchange, or from there on.
 #[derive(Debug, Clone)]

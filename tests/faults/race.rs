@@ -12,7 +12,8 @@ use crate::dice::Dice;
 use crate::lab::{Lab, Ran, Ready};
 use crate::manifest::Manifest;
 use crate::matrix::{names_the_next_command, told};
-use crate::scenario::{self, Scenario, litter, sound};
+use crate::scenario::{self, Scenario};
+use crate::sound::{ByHand, litter, sound_but_for};
 
 /// How long all runners may think before one of those that wait goes on without the others.
 const THINKS: Duration = Duration::from_millis(1500);
@@ -163,7 +164,7 @@ pub(crate) fn case(race: Race, ready: &Ready, seed: u64) -> Result<String, Strin
         .state()
         .live
         .extend(doors.iter().zip(&runners).filter(|(_, one)| !one.job).map(|((door, _), _)| *door));
-    let (mut dice, mut order, mut deeds) = (Dice::new(seed), String::new(), Vec::new());
+    let (mut dice, mut order, mut colleague) = (Dice::new(seed), String::new(), Colleague::default());
     let landed = lab.tip("main");
     let (go, wait) = std::sync::mpsc::channel();
     let wait = Mutex::new(wait);
@@ -206,9 +207,9 @@ pub(crate) fn case(race: Race, ready: &Ready, seed: u64) -> Result<String, Strin
                 break;
             }
             if dice.below(12) == 0
-                && let Some(deed) = lab.server.with_world(|world| colleague(world, &mut dice))
+                && let Some(deed) = lab.server.with_world(|world| colleague.acts(world, &mut dice))
             {
-                deeds.push(format!("{deed} before turn {turn}"));
+                colleague.deeds.push(format!("{deed} before turn {turn}"));
             }
             let doors: BTreeSet<usize> = waiting.iter().map(|(_, door, _)| *door).collect();
             let doors: Vec<usize> = doors.into_iter().collect();
@@ -225,9 +226,10 @@ pub(crate) fn case(race: Race, ready: &Ready, seed: u64) -> Result<String, Strin
         runs.into_iter().map(|run| run.join().unwrap_or(None)).collect()
     });
     turns.state().open = true;
-    judge(race, &scenario, &lab, &ended, &before, !deeds.is_empty()).map_err(|why| {
+    judge(race, &scenario, &lab, &ended, &before, &colleague).map_err(|why| {
         format!(
-            "{why}\norder {order}\ncolleague: {deeds:?}\nrefused: {:?}",
+            "{why}\norder {order}\ncolleague: {:?}\nrefused: {:?}",
+            colleague.deeds,
             lab.server.with_world(|world| world.refused.clone())
         )
     })?;
@@ -243,33 +245,73 @@ fn second_laptop(lab: &Lab) {
     second.git(&["switch", "--quiet", &branch]);
 }
 
-/// What a colleague may do at any time: nothing that takes the hotfix away.
-fn colleague(world: &mut World, dice: &mut Dice) -> Option<&'static str> {
-    let open =
-        world.merge_request_from("hotfix/login-500").or(world.merge_request_from("hotfix/session-expiry"));
-    let files = |name: &str| [(name.to_owned(), Some(format!("{}\n", 7)))];
-    match dice.below(5) {
-        0 => open.filter(|iid| world.merge_as("mia", *iid).is_success()).map(|_| "mia merges"),
-        1 => {
-            let name = format!("notes/{}.txt", dice.below(1000));
-            world.push_as("mia", "develop", "Notes", &files(&name)).ok().map(|_| "mia pushes to develop")
+/// Somebody in the web page, who may do any of this at any time.
+#[derive(Debug, Default)]
+struct Colleague {
+    deeds: Vec<String>,
+    /// The merge request that was closed under the runners' hands, and the retries of the deploy job: each once in
+    /// a race.
+    by_hand: ByHand,
+}
+
+impl Colleague {
+    fn acts(&mut self, world: &mut World, dice: &mut Dice) -> Option<&'static str> {
+        let open = world
+            .merge_request_from("hotfix/login-500")
+            .or(world.merge_request_from("hotfix/session-expiry"));
+        let files = |name: &str| [(name.to_owned(), Some(format!("{}\n", 7)))];
+        match dice.below(7) {
+            0 => open.filter(|iid| world.merge_as("mia", *iid).is_success()).map(|_| "mia merges"),
+            1 => {
+                let name = format!("notes/{}.txt", dice.below(1000));
+                world.push_as("mia", "develop", "Notes", &files(&name)).ok().map(|_| "mia pushes to develop")
+            }
+            2 => {
+                let last = world.deployment_ids().pop()?;
+                let who = *dice.pick(&["bo", "cleo", "dan"]);
+                world.approve_deployment_as(who, last, true).is_success().then_some("somebody approves")
+            }
+            3 => {
+                let job = world.jobs_named("deploy-prod-hotfix").pop()?;
+                let status = world.api_as("mia", "GET", &format!("jobs/{job}"), json!({})).value();
+                (status["status"] == "manual" && world.play_as("mia", job).is_success())
+                    .then_some("mia plays the job")
+            }
+            4 => {
+                let iid = open?;
+                let label = json!({"add_labels": "urgent"});
+                let path = format!("merge_requests/{iid}");
+                world.api_as("mia", "PUT", &path, label).is_success().then_some("mia adds a label")
+            }
+            5 => self.closes(world, open),
+            _ => self.retries(world),
         }
-        2 => {
-            let last = world.deployment_ids().pop()?;
-            let who = *dice.pick(&["bo", "cleo", "dan"]);
-            world.approve_deployment_as(who, last, true).is_success().then_some("somebody approves")
-        }
-        3 => {
-            let job = world.jobs_named("deploy-prod-hotfix").pop()?;
-            let status = world.api_as("mia", "GET", &format!("jobs/{job}"), json!({})).value();
-            (status["status"] == "manual" && world.play_as("mia", job).is_success())
-                .then_some("mia plays the job")
-        }
-        _ => {
-            let iid = open?;
-            let label = json!({"add_labels": "urgent"});
+    }
+
+    /// The hotfix's merge request, or its backport's.
+    fn closes(&mut self, world: &mut World, open: Option<u64>) -> Option<&'static str> {
+        let landed = world.branch("main")?;
+        let backport = world.merge_request_from(&format!("backport/develop-{}", landed.get(..8)?));
+        let iid = backport.or(open).filter(|_| self.by_hand.closed.is_none())?;
+        let closed = world.close_as("mia", iid).value()["state"] == "closed";
+        self.by_hand.closed = closed.then_some(iid);
+        closed.then_some("mia closes a merge request")
+    }
+
+    /// Only what was deployed here: the job that brought what ran before is another's.
+    fn retries(&mut self, world: &mut World) -> Option<&'static str> {
+        let job = world.jobs_named("deploy-prod-hotfix").into_iter().skip(1).next_back()?;
+        let retried = self.by_hand.deployments == 0
+            && world.api_as("mia", "POST", &format!("jobs/{job}/retry"), json!({})).is_success();
+        self.by_hand.deployments += usize::from(retried);
+        retried.then_some("mia retries the deploy job")
+    }
+
+    fn reopens(&self, lab: &Lab) {
+        if let Some(iid) = self.by_hand.closed {
             let path = format!("merge_requests/{iid}");
-            world.api_as("mia", "PUT", &path, label).is_success().then_some("mia adds a label")
+            lab.server
+                .with_world(|world| world.api_as("mia", "PUT", &path, json!({"state_event": "reopen"})));
         }
     }
 }
@@ -280,19 +322,22 @@ fn judge(
     lab: &Lab,
     ended: &[Option<Ran>],
     before: &[Manifest],
-    disturbed: bool,
+    colleague: &Colleague,
 ) -> Result<(), String> {
+    let sound = |lab: &Lab| sound_but_for(lab, colleague.by_hand);
     sound(lab)?;
     let mut done = 0;
     for run in ended.iter().flatten() {
         match run.code {
             0 => done += 1,
             3 if race == Race::Conflict => done += 1,
+            // The lane lacks the change because a person closed its merge request.
+            3 if colleague.by_hand.closed.is_some() => names_the_next_command(run)?,
             5 => names_the_next_command(run)?,
             _ => return Err(told("not 0 and not a truthful 5", run)),
         }
     }
-    if done == 0 && !disturbed {
+    if done == 0 && colleague.deeds.is_empty() {
         return Err(format!("nobody got there: {ended:#?}"));
     }
     for (place, before) in ["dev", "second"].iter().zip(before) {
@@ -310,6 +355,7 @@ fn judge(
     let first = lab.seat("dev", "dev");
     let url = first.git(&["config", "hotfix.url"]);
     let first = lab_seat(lab, &url);
+    colleague.reopens(lab);
     let run = first.run(scenario.args);
     let wanted = |lab: &Lab| match race {
         Race::Ship => scenario::shipped(lab),

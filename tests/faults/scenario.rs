@@ -1,12 +1,11 @@
 //! What is disturbed: a command from the state in which it has something to do, what must be there once it is
 //! done, and what must never be, whatever happened.
 
-use std::path::Path;
-
 use git_hotfix::sim::Setup;
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, Ready, Seat};
+use crate::sound::sound;
 
 /// One command in one state.
 pub(crate) struct Scenario {
@@ -204,7 +203,7 @@ pub(crate) fn job(seat: Seat<'_>) -> Seat<'_> {
         .with("CI_COMMIT_BRANCH", "main")
 }
 
-fn that(holds: bool, else_said: impl FnOnce() -> String) -> Result<(), String> {
+pub(crate) fn that(holds: bool, else_said: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(else_said()) }
 }
 
@@ -242,7 +241,7 @@ fn merged(lab: &Lab) -> Result<(), String> {
 }
 
 /// The deployments of what landed, newest first.
-fn deployments(lab: &Lab) -> Vec<Value> {
+pub(crate) fn deployments(lab: &Lab) -> Vec<Value> {
     let landed = lab.tip("main");
     let rows = lab.rows("deployments?order_by=id&sort=desc");
     rows.into_iter().filter(|row| row["sha"] == json!(landed)).collect()
@@ -276,7 +275,7 @@ fn migrated(lab: &Lab) -> Result<(), String> {
 }
 
 /// The jobs of this name in the pipeline of what landed, those that were retried too.
-fn main_jobs(lab: &Lab, name: &str) -> Vec<Value> {
+pub(crate) fn main_jobs(lab: &Lab, name: &str) -> Vec<Value> {
     let Some(landed) = lab.tip("main") else { return Vec::new() };
     let pipelines = lab.rows(&format!("pipelines?sha={landed}&ref=main"));
     let jobs = pipelines.iter().flat_map(|pipeline| {
@@ -285,7 +284,7 @@ fn main_jobs(lab: &Lab, name: &str) -> Vec<Value> {
     jobs.filter(|job| job["name"] == name).collect()
 }
 
-fn backport_branches(lab: &Lab) -> Vec<String> {
+pub(crate) fn backport_branches(lab: &Lab) -> Vec<String> {
     let rows = lab.rows("repository/branches?per_page=100");
     let names = rows.iter().filter_map(|row| row["name"].as_str());
     names.filter(|name| name.starts_with("backport/")).map(str::to_owned).collect()
@@ -361,59 +360,4 @@ fn given_up(lab: &Lab) -> Result<(), String> {
 pub(crate) fn shipped(lab: &Lab) -> Result<(), String> {
     deployed(lab)?;
     backported(lab)
-}
-
-/// One of everything at most, whatever was disturbed.
-pub(crate) fn sound(lab: &Lab) -> Result<(), String> {
-    let mut seen = Vec::new();
-    for row in lab.rows("merge_requests?per_page=100") {
-        let key = (row["source_branch"].clone(), row["target_branch"].clone());
-        that(!seen.contains(&key), || format!("two merge requests {key:?}"))?;
-        seen.push(key);
-    }
-    let branches = backport_branches(lab);
-    that(branches.len() <= 1, || format!("the backport branches are {branches:?}"))?;
-    let of_landed = deployments(lab);
-    let alive = |row: &&Value| !matches!(row["status"].as_str(), Some("failed" | "canceled" | "skipped"));
-    let count = of_landed.iter().filter(alive).count();
-    that(count <= 1, || format!("{count} deployments of what landed"))?;
-    let migrations = main_jobs(lab, "run-migrations-prod");
-    that(migrations.len() <= 1, || format!("migrated {} times", migrations.len()))?;
-    for row in of_landed {
-        let detail = lab.get(&format!("deployments/{}", row["id"]));
-        let mut voters: Vec<&Value> = detail["approvals"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|vote| &vote["user"]["username"])
-            .collect();
-        let count = voters.len();
-        voters.dedup();
-        that(voters.len() == count, || format!("somebody voted twice: {voters:?}"))?;
-    }
-    Ok(())
-}
-
-/// What a run may never leave behind in a clone.
-pub(crate) fn litter(lab: &Lab, clone: &Path) -> Result<(), String> {
-    let left: Vec<_> =
-        std::fs::read_dir(lab.dir().join("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    that(left.is_empty(), || format!("left in the temporary folder: {left:?}"))?;
-    let mut locks = Vec::new();
-    find_locks(&clone.join(".git"), &mut locks);
-    that(locks.is_empty(), || format!("locks left: {locks:?}"))
-}
-
-fn find_locks(dir: &Path, into: &mut Vec<String>) {
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        match path.is_dir() {
-            true if entry.file_name() == "objects" => {}
-            true => find_locks(&path, into),
-            false if path.extension().is_some_and(|ext| ext == "lock") => {
-                into.push(path.display().to_string())
-            }
-            false => {}
-        }
-    }
 }

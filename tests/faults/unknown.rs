@@ -5,7 +5,8 @@ use git_hotfix::sim::{Fault, FaultPlan, What};
 
 use crate::lab::Ready;
 use crate::matrix::{names_the_next_command, told};
-use crate::scenario::{Scenario, sound};
+use crate::scenario::Scenario;
+use crate::sound::sound;
 
 /// A field that is shown with an unknown value throughout, and the write that must not rest on it.
 pub(crate) struct Doubt {
