@@ -10,6 +10,11 @@ use super::serve::{Served, Shared, Wire};
 use super::world::World;
 
 impl Served for World {
+    fn is_api(path: &str) -> bool {
+        // Below a relative root; what git says is not text.
+        path.contains("/api/v4/")
+    }
+
     fn handle(shared: &Shared<World>, wire: Wire, stale: bool) -> (Answer, Option<String>) {
         let mut world = shared.world();
         world.seconds += world.setup.pace;

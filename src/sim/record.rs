@@ -1,5 +1,5 @@
 //! The record of a rehearsal: every exchange with the API, whole, one JSON object a line. Headers stay out of
-//! it but for the client's name, and so do tokens.
+//! it but for the client's name and the media types, and so do tokens.
 
 use std::fs::File;
 use std::io::Write;
@@ -19,6 +19,7 @@ pub(super) struct Asked {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: String,
+    pub(super) accept: String,
     pub(super) content_type: String,
     pub(super) body: Vec<u8>,
 }
@@ -45,6 +46,7 @@ impl Record {
             "method": asked.method,
             "path": asked.path,
             "query": asked.query,
+            "accept": asked.accept,
             "content_type": asked.content_type,
             "body": String::from_utf8_lossy(&asked.body),
             "invented": invented,

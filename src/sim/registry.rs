@@ -255,6 +255,11 @@ impl Store {
 }
 
 impl Served for Store {
+    fn is_api(_path: &str) -> bool {
+        // Layers are not text.
+        false
+    }
+
     fn handle(shared: &Shared<Store>, wire: Wire, _stale: bool) -> (Answer, Option<String>) {
         let answer = shared.world().answer(&wire).unwrap_or_else(|refusal| refusal);
         (answer.with("docker-distribution-api-version", "registry/2.0"), None)

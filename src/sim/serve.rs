@@ -37,6 +37,9 @@ pub(super) trait Served: Send + Sized + 'static {
     /// The answer that a fault puts in place of the real one; `None` where it is no answer.
     fn in_place_of_answer(what: &What) -> Option<Answer>;
 
+    /// Whether a path is the API's, whose exchanges can be recorded.
+    fn is_api(path: &str) -> bool;
+
     /// Lets happen what is due, after somebody changed the world beside HTTP.
     fn settle(&mut self);
 }
@@ -215,12 +218,12 @@ async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>)
         body: body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec(),
     };
     let (index, fault) = shared.arrived(&wire);
-    // Only the API is recorded: what git says is not text.
-    let asked = shared.record.get().filter(|_| wire.path.contains("/api/v4/")).map(|_| Asked {
+    let asked = shared.record.get().filter(|_| W::is_api(&wire.path)).map(|_| Asked {
         client: header(USER_AGENT).unwrap_or_default(),
         method: wire.method.clone(),
         path: wire.path.clone(),
         query: wire.query.clone(),
+        accept: wire.accept.clone(),
         content_type: wire.content_type.clone(),
         body: wire.body.clone(),
     });

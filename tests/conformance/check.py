@@ -1,4 +1,5 @@
-"""Checks recorded exchanges: answers against GitLab's JSON schemas, requests against its OpenAPI document.
+"""Checks recorded exchanges: answers against GitLab's JSON schemas, requests against its OpenAPI document, and
+both against Heroku's schema.
 
     check.py <folder of *.jsonl> <openapi_v3.yaml>
 
@@ -14,6 +15,8 @@ from urllib.parse import parse_qsl, unquote
 from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
+
+from heroku import Heroku
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "data" / "gitlab-schemas"
 OURS = "git-hotfix/"
@@ -231,13 +234,17 @@ def main(folder, document):
     faults = Faults()
     answers = Answers(faults)
     requests = Requests(document, faults) if Path(document).is_file() else None
+    heroku = Heroku(faults)
     exchanges, routes, ours, invented = 0, Counter(), 0, 0
     for file in sorted(Path(folder).glob("*.jsonl")):
         for line in file.open():
             exchange = json.loads(line)
+            client = exchange["client"].startswith(OURS)
+            if "/api/v4/" not in exchange["path"]:
+                heroku.check(exchange, client)
+                continue
             exchanges += 1
             path = exchange["path"].split("/api/v4/", 1)[1]
-            client = exchange["client"].startswith(OURS)
             route = exchange["method"] + " " + re.sub(r"(?<=/)(\d+|[0-9a-f]{7,40}|[^/]*%2F[^/]*)(?=/|$)", ":id", path)
             routes[route] += 1
             if exchange["invented"]:
@@ -267,6 +274,7 @@ def main(folder, document):
     else:
         print(f"NOT CHECKED: our client's {ours} requests, because GitLab's OpenAPI document is not there: {document}\n"
               "  (name it in GITLAB_OPENAPI; it is GitLab's doc/api/openapi/openapi_v3.yaml)")
+    heroku.tell()
     faults.tell()
     print(f"{len(faults.found)} faults")
     return 1 if faults.found else 0

@@ -45,6 +45,7 @@ impl Yard {
             platform.add_app(&format!("acme-{app}"), processes, OLD_IMAGE);
         }
         let heroku = Heroku::start(platform).unwrap();
+        crate::room::record(|file| heroku.record(file));
         let source = Registry::start(Store::new("gitlab-user", "registry-canary-0123")).unwrap();
         let target = Registry::start(Store::new("_", &heroku.token())).unwrap();
         let mut toml = String::new();

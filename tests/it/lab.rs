@@ -72,7 +72,7 @@ impl Lab {
         )
         .unwrap();
         let server = Server::start(world).unwrap();
-        crate::room::record(&server);
+        crate::room::record(|file| server.record(file));
         Lab { server, scenario, dir }
     }
 

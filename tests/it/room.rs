@@ -1,6 +1,7 @@
 //! Where tests put their throw-away folders: in memory where that is possible, because making and removing
 //! thousands of small files on a disk costs more than all else that the suite does.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// A folder that is gone with its value. `TMPDIR` says where, else memory, else the system's own place.
@@ -25,10 +26,10 @@ fn has_room(dir: &str) -> bool {
     mount[3].split(',').all(|option| option != "noexec" && !option.strip_prefix("size=").is_some_and(small))
 }
 
-/// Lets an embedded GitLab record its exchanges where `HOTFIX_EXCHANGES` names a folder for it.
-pub(crate) fn record(server: &git_hotfix::sim::Server) {
+/// Lets an embedded GitLab or Heroku record its exchanges where `HOTFIX_EXCHANGES` names a folder for it.
+pub(crate) fn record(to: impl FnOnce(&Path) -> git_hotfix::error::Result<()>) {
     #[expect(clippy::disallowed_methods, reason = "whether to record is for the environment to say")]
     let Some(folder) = std::env::var_os("HOTFIX_EXCHANGES") else { return };
     let file = tempfile::Builder::new().prefix("exchanges-").suffix(".jsonl").tempfile_in(folder).unwrap();
-    server.record(file.into_temp_path().keep().unwrap().as_path()).unwrap();
+    to(file.into_temp_path().keep().unwrap().as_path()).unwrap();
 }

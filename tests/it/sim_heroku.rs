@@ -23,7 +23,9 @@ impl Api {
         platform.built(OLD, "old-commit");
         platform.built(NEW, "new-commit");
         platform.add_app("shop", &["release", "web", "worker"], OLD);
-        Api { heroku: Heroku::start(platform).unwrap(), client: client() }
+        let heroku = Heroku::start(platform).unwrap();
+        crate::room::record(|file| heroku.record(file));
+        Api { heroku, client: client() }
     }
 
     fn send(&self, method: &str, path: &str, accept: &str, body: Value) -> Response {

@@ -57,7 +57,7 @@ impl Lab {
         let dir = crate::room::tempdir();
         let world = crate::founded::world(&dir.path().join("sim"), &setup);
         let server = Server::start(world).unwrap();
-        crate::room::record(&server);
+        crate::room::record(|file| server.record(file));
         Lab { server, elsewhere: None, client: client(), dir }
     }
 

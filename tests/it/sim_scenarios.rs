@@ -27,7 +27,7 @@ impl Rehearsal {
         let body = json!({"source_branch": branch, "target_branch": "main", "title": title});
         assert_eq!(world.api_as("dev", "POST", "merge_requests", body).status, 201);
         let server = Server::start(world).unwrap();
-        crate::room::record(&server);
+        crate::room::record(|file| server.record(file));
         Rehearsal { server, client: crate::sim_lab::client(), _dir: dir }
     }
 

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::platform::{App, Platform};
+use super::platform::{App, OWNER, OWNERS_EMAIL, Platform, id_of};
 use super::route::{Ask, refusal, refused};
 use crate::sim::respond::{Answer, Reply};
 
@@ -16,38 +16,58 @@ const DOCKER: &str = "application/vnd.heroku+json; version=3.docker-releases";
 pub(super) fn app(platform: &mut Platform, name: &str) -> Reply {
     let at = platform.now().to_string();
     let app = platform.app(name).ok_or_else(|| refusal(404))?;
-    let stack = json!({"id": "0f3fc3d4-7b6b-4a2a-9c9a-000000000001", "name": app.stack});
+    let called = |name: &str| json!({"id": id_of(name), "name": name});
     Ok(Answer::json(
         200,
         &json!({
+            "acm": false,
+            "archived_at": null,
+            "build_stack": called(&app.stack),
+            "buildpack_provided_description": null,
+            "created_at": at,
+            "generation": called("cedar"),
+            "git_url": format!("https://git.heroku.com/{}.git", app.name),
             "id": app.id,
-            "name": app.name,
-            "stack": stack,
-            "build_stack": stack,
+            "internal_routing": null,
             "maintenance": false,
+            "name": app.name,
+            "organization": null,
+            "owner": {"id": OWNER, "email": OWNERS_EMAIL},
+            "region": called("eu"),
             "released_at": at,
+            "repo_size": null,
+            "slug_size": null,
+            "space": null,
+            "stack": called(&app.stack),
+            "team": null,
+            "updated_at": at,
+            "web_url": format!("https://{}.herokuapp.com/", app.name),
         }),
     ))
 }
 
-fn rows(app: &App) -> Value {
+fn rows(app: &App, at: &str) -> Value {
     let rows = app.processes.iter().filter(|(process, _)| *process != "release");
     rows.map(|(process, quantity)| {
         json!({
             "app": {"id": app.id, "name": app.name},
             "command": format!("run {process}"),
-            "id": format!("{}-{process}", app.id),
+            "created_at": at,
+            "dyno_size": {"id": id_of("standard-1X"), "name": "Standard-1X"},
+            "id": id_of(&format!("{} {process}", app.id)),
             "type": process,
             "quantity": quantity,
             "size": "standard-1X",
+            "updated_at": at,
         })
     })
     .collect()
 }
 
 pub(super) fn list(platform: &mut Platform, name: &str) -> Reply {
+    let at = platform.now().to_string();
     let app = platform.app(name).ok_or_else(|| refusal(404))?;
-    Ok(Answer::json(200, &rows(app)))
+    Ok(Answer::json(200, &rows(app, &at)))
 }
 
 pub(super) fn update(platform: &mut Platform, name: &str, ask: &Ask) -> Reply {
@@ -80,6 +100,7 @@ pub(super) fn update(platform: &mut Platform, name: &str, ask: &Ask) -> Reply {
     if !known {
         platform.release(name, images, &format!("Deployed {}", types.join(", ")));
     }
+    let at = platform.now().to_string();
     let app = platform.app(name).ok_or_else(|| refusal(404))?;
-    Ok(Answer::json(200, &rows(app)))
+    Ok(Answer::json(200, &rows(app, &at)))
 }

@@ -14,8 +14,11 @@ mod releases;
 mod rendezvous;
 mod route;
 
+use std::path::Path;
+
 use super::fault::FaultPlan;
 use super::host::{Hosted, listen};
+use super::record::Record;
 use super::serve::Exchange;
 use crate::error::Result;
 
@@ -62,6 +65,12 @@ impl Heroku {
     /// Every exchange so far, in order, without secrets.
     pub fn requests(&self) -> Vec<Exchange> {
         self.hosted.requests()
+    }
+
+    /// Writes every exchange with the API from now on to this file, one JSON object a line.
+    pub fn record(&self, path: &Path) -> Result<()> {
+        self.hosted.record(Record::create(path)?);
+        Ok(())
     }
 
     /// Makes something go wrong.

@@ -4,6 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+/// Whose key it is.
+pub(super) const OWNER: &str = "01234567-89ab-4def-8123-0000000000aa";
+pub(super) const OWNERS_EMAIL: &str = "ci@shop.example";
+
+/// The id of what is always the same, such as an image: ids are UUIDs, whatever they are of.
+pub(super) fn id_of(what: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, what.as_bytes());
+    let hex: String = digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+}
+
 /// How many reads of an app an effect of something stays invisible. With 0 the next request sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lag {

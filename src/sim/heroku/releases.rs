@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::platform::{App, Platform, Release};
+use super::platform::{App, OWNER, OWNERS_EMAIL, Platform, Release, id_of};
 use super::route::{Ask, refusal, refused};
 use crate::sim::respond::{Answer, Reply};
 
@@ -12,7 +12,7 @@ fn present(origin: &str, app: &App, release: &Release) -> Value {
     artifacts.dedup();
     json!({
         "addon_plan_names": [],
-        "artifacts": artifacts.iter().map(|image| json!({"type": "oci-image", "id": image})).collect::<Value>(),
+        "artifacts": artifacts.iter().map(|image| json!({"type": "oci-image", "id": id_of(image)})).collect::<Value>(),
         "app": {"id": app.id, "name": app.name},
         "created_at": release.created_at.to_string(),
         "description": release.description,
@@ -20,7 +20,7 @@ fn present(origin: &str, app: &App, release: &Release) -> Value {
         "updated_at": release.created_at.to_string(),
         "slug": null,
         "status": release.status,
-        "user": {"id": "01234567-89ab-4def-8123-0000000000aa", "email": "ci@shop.example"},
+        "user": {"id": OWNER, "email": OWNERS_EMAIL},
         "version": release.version,
         "current": current,
         "output_stream_url": release.output.as_ref().map(|(stream, _)| format!("{origin}/streams/{stream}")),

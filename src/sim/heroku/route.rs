@@ -17,11 +17,15 @@ pub(super) struct Ask {
 }
 
 impl Served for Platform {
+    fn is_api(path: &str) -> bool {
+        path.starts_with("/apps/") || path.starts_with("/account")
+    }
+
     fn handle(shared: &Shared<Platform>, wire: Wire, stale: bool) -> (Answer, Option<String>) {
         let mut platform = shared.world();
         platform.seconds += 1;
         let reads = wire.method == "GET";
-        let api = wire.path.starts_with("/apps/") || wire.path.starts_with("/account");
+        let api = Platform::is_api(&wire.path);
         if api && !reads && shared.plans().wants_snapshot() {
             *shared.before() = Some(platform.clone());
         }
