@@ -201,11 +201,11 @@ impl Stage {
         }
     }
 
-    /// Whether the run after the first `seen` requests asked for each release at most once. (A later one may ask
-    /// again: that is how it is found out that an image is live.)
+    /// Whether the run after the first `seen` requests asked for each release at most once, but for what was turned
+    /// away as too much. (A later one may ask again: that is how it is found out that an image is live.)
     fn once(&self, seen: usize) -> Result<(), String> {
         let mut patches: Vec<Exchange> = self.heroku.requests().split_off(seen);
-        patches.retain(|one| one.method == "PATCH");
+        patches.retain(|one| one.method == "PATCH" && one.status != 429);
         let mut paths: Vec<&str> = patches.iter().map(|one| one.path.as_str()).collect();
         paths.sort_unstable();
         let count = paths.len();

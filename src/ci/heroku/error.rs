@@ -73,11 +73,11 @@ impl From<Error> for Problem {
             Error::Refused { status, .. } => match status {
                 401 => problem(Kind::Config)
                     .hint("the key in HEROKU_API_KEY is wrong or was revoked: heroku authorizations:create")
-                    .hint("then set it in the project's CI/CD variables, masked and protected"),
+                    .hint("then set it in the project's CI/CD variables, masked and protected, and run the same command again"),
                 402 | 403 => problem(Kind::Config)
-                    .hint("give the account of HEROKU_API_KEY the rights to deploy and operate the app"),
+                    .hint("give the account of HEROKU_API_KEY the rights to deploy and operate the app, then run the same command again"),
                 404 => problem(Kind::Config)
-                    .hint("compare the name with `heroku apps`, and with `heroku = …` in .hotfix.toml on the production branch"),
+                    .hint("compare the name with `heroku apps`, and with `heroku = …` in .hotfix.toml on the production branch, then run the same command again"),
                 429 => problem(Kind::Unreachable).hint("nothing was done; run the same command again in a few minutes"),
                 300..=399 => problem(Kind::Config)
                     .hint("something else answers in Heroku's place, and the key is shown to nobody else: check GIT_HOTFIX_HEROKU_URL and the runner's proxy")
@@ -112,14 +112,15 @@ mod tests {
                 "Invalid credentials provided.",
                 "4 Heroku answered GET /apps/acme with 401 unauthorized: Invalid credentials provided.: the key in \
                  HEROKU_API_KEY is wrong or was revoked: heroku authorizations:create; then set it in the \
-                 project's CI/CD variables, masked and protected",
+                 project's CI/CD variables, masked and protected, and run the same command again",
             ),
             (
                 404,
                 "not_found",
                 "Couldn't find that app.",
                 "4 Heroku answered GET /apps/acme with 404 not_found: Couldn't find that app.: compare the name \
-                 with `heroku apps`, and with `heroku = …` in .hotfix.toml on the production branch",
+                 with `heroku apps`, and with `heroku = …` in .hotfix.toml on the production branch, then \
+                 run the same command again",
             ),
             (
                 429,

@@ -44,6 +44,7 @@ use crate::http::{Origin, Retry, Secret};
 
 use auth::Session;
 use client::Client;
+use fault::Fault;
 
 pub use reference::{Digest, Reference, Version};
 
@@ -260,7 +261,13 @@ impl Registries {
             client.want(&source.repository, "pull").await;
             resolve::resolve(&client, source).await
         });
-        found.map_err(|fault| self.explain(fault.problem(format!("no image {source}")), source, "pull from"))
+        found.map_err(|fault| {
+            let what = match fault {
+                Fault::Absent(_) => format!("no image {source}"),
+                _ => format!("could not read the image {source}"),
+            };
+            self.explain(fault.problem(what), source, "pull from")
+        })
     }
 
     /// Copies each image to its destination; the results stand in the order of `transfers`, and one that
@@ -334,9 +341,15 @@ impl Registries {
             self.logins.iter().find(|login| login.origin == at.origin).map(|login| login.user.as_str());
         problem.hint(match user {
             Some(user) => {
-                format!("the user {user} at {host} needs a token that may {right} {}", at.repository)
+                format!(
+                    "the user {user} at {host} needs a token that may {right} {}; then run the same command again",
+                    at.repository
+                )
             }
-            None => format!("no user and token are given for {host}"),
+            None => format!(
+                "no user and token are given for {host}: set CI_REGISTRY_USER and CI_REGISTRY_PASSWORD, then run the \
+                 same command again"
+            ),
         })
     }
 

@@ -105,7 +105,7 @@ fn a_foreign_issuer_gets_nothing() {
     assert_eq!(problem.kind, Kind::Config);
     assert_eq!(
         problem.to_string().replace(&host, "HOST"),
-        "no image HOST/shop/portal:v1: HOST: it sends us to https://evil.example with its password, and nobody \
+        "could not read the image HOST/shop/portal:v1: HOST: it sends us to https://evil.example with its password, and nobody \
          said that https://evil.example may have it"
     );
     assert_eq!(registry.connections(), 1);
@@ -125,7 +125,7 @@ fn a_wrong_password_is_told_once_and_never_shown() {
         (problem.causes[0].replace(&host, "HOST"), problem.hints[0].replace(&host, "HOST")),
         (
             "HOST answered 401: DENIED: no [redacted]".to_owned(),
-            "the user ci at HOST needs a token that may pull from shop/portal".to_owned()
+            "the user ci at HOST needs a token that may pull from shop/portal; then run the same command again".to_owned()
         )
     );
 }
