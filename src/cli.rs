@@ -101,9 +101,34 @@ pub enum Command {
     Install(command::install::Args),
     /// Print the completion script of a shell
     Completion(command::completion::Args),
+    /// Show what a command takes
+    Help(command::help::Args),
     /// What fits at the cursor, for the completion scripts
     #[command(hide = true)]
     Complete(command::complete::Args),
+}
+
+impl Command {
+    /// The hotfix that was named.
+    pub fn hotfix(&self) -> Option<&str> {
+        match self {
+            Command::Open(args) => args.hotfix.as_deref(),
+            Command::Ship(args) => args.hotfix.as_deref(),
+            Command::Wait(args) => args.hotfix(),
+            Command::Status(command::status::Args { named, .. })
+            | Command::Merge(command::merge::Args { named, .. })
+            | Command::Approve(command::approve::Args { named, .. })
+            | Command::Deploy(command::deploy::Args { named, .. })
+            | Command::Migrate(command::migrate::Args { named, .. })
+            | Command::Backport(command::backport::Args { named, .. })
+            | Command::Verify(command::verify::Args { named, .. })
+            | Command::Abort(command::abort::Args { named, .. })
+            | Command::Rollback(command::rollback::Args { named, .. })
+            | Command::Revert(command::revert::Args { named, .. })
+            | Command::Ask(command::ask::Args { named, .. }) => named.hotfix.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// Which hotfix.

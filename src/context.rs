@@ -4,7 +4,7 @@
 //! Cheap to make: help, completion and offline views pay for nothing they do not use.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -22,6 +22,7 @@ use crate::gitlab::{Address, Client};
 use crate::http::{Origin, Secret, Token};
 use crate::trace;
 use crate::ui::Ui;
+use crate::ui::called::Called;
 
 /// Handed to every command.
 pub struct Context {
@@ -33,6 +34,10 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Options of every command.
     pub globals: Globals,
+    /// The command that runs, as it is typed.
+    pub command: String,
+    /// How the hotfix was named on the command line.
+    pub called: Called,
     repo: OnceCell<Option<Repo>>,
     client: OnceCell<Option<Client>>,
     looked: OnceCell<TokenLook>,
@@ -57,6 +62,8 @@ impl Context {
             env,
             clock: Arc::new(SystemClock::new()),
             globals,
+            command: String::new(),
+            called: Called::default(),
             repo: OnceCell::new(),
             client: OnceCell::new(),
             looked: OnceCell::new(),
@@ -65,13 +72,37 @@ impl Context {
         }
     }
 
+    /// Lets it know what was typed.
+    pub fn calling(self, command: String, hotfix: Option<&str>) -> Self {
+        let (repo, host) = (self.globals.repo.as_deref(), self.globals.host.as_deref());
+        Context { command, called: Called::new(hotfix, repo, host), ..self }
+    }
+
+    /// Says what to do next; its commands name the hotfix as this one did.
+    pub fn hint(&self, hint: &str) {
+        self.ui.hint(&self.called.put(hint));
+    }
+
+    /// A problem whose hints do.
+    pub fn naming(&self, mut problem: Problem) -> Problem {
+        problem.hints.iter_mut().for_each(|hint| *hint = self.called.put(hint));
+        problem
+    }
+
     /// The clone; none with `-R`.
     pub fn repo(&self) -> Result<Option<&Repo>> {
         if self.globals.repo.is_some() {
             return Ok(None);
         }
         if self.repo.get().is_none() {
-            let repo = Repo::discover(self.git()?, self.globals.directory.as_deref())?;
+            let directory = self.globals.directory.as_deref();
+            if let Some(Err(error)) = directory.map(std::fs::read_dir) {
+                let shown = directory.unwrap_or(Path::new(".")).display();
+                return Err(Problem::new(Kind::Usage, format!("cannot change to `{shown}`"))
+                    .because(error)
+                    .hint(format!("name a clone: git hotfix {} -C <dir>", self.command)));
+            }
+            let repo = Repo::discover(self.git()?, directory)?;
             let _ = self.repo.set(Some(repo));
         }
         Ok(self.repo.get().and_then(Option::as_ref))
@@ -81,7 +112,7 @@ impl Context {
     pub fn clone_here(&self) -> Result<&Repo> {
         self.repo()?.ok_or_else(|| {
             Problem::new(Kind::Usage, "this command works on a clone, so -R does not go with it")
-                .hint("run it in a clone, without -R")
+                .hint(format!("say where the clone is instead: git hotfix {} -C <dir>", self.command))
         })
     }
 

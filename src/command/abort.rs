@@ -20,7 +20,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let question = "Close the merge request and remove the branch on the remote?";
-    if !args.yes && !ctx.ui.confirm(question, "--yes")? {
+    if !args.yes && !ctx.ui.confirm(question, "git hotfix abort --yes")? {
         return Err(
             Problem::new(Kind::Refused, "not confirmed: nothing was given up").hint("git hotfix status")
         );
@@ -31,7 +31,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     }
     ctx.ui.line("given up: the merge request is closed and the remote branch is gone");
     if let Some(branch) = ran.outcome.snapshot.local.known().and(ran.outcome.snapshot.branch.as_ref()) {
-        ctx.ui.hint(&format!("your local branch is untouched; to remove it: git branch -D {branch}"));
+        ctx.hint(&format!("your local branch is untouched; to remove it: git branch -D {branch}"));
     }
     Ok(Exit::Done)
 }

@@ -64,7 +64,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let Some(deployment) = s.deployment.known() else { return Ok(Exit::Done) };
     if args.reject {
         ctx.ui.line(format!("deployment {} of {} is rejected", deployment.id, deployment.commit.short()));
-        ctx.ui.hint("to start over once it is settled: git hotfix deploy --again");
+        ctx.hint("to start over once it is settled: git hotfix deploy --again");
         return Ok(Exit::Done);
     }
     let rules = deployment.rules.known().map(Vec::as_slice).unwrap_or_default();
@@ -83,7 +83,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         let ran = flow::run(ctx, named, &Goal::Deploy { again: false }, options)?;
         return ran.problem().map_or(Ok(Exit::Done), Err);
     }
-    ctx.ui.hint(&format!(
+    ctx.hint(&format!(
         "whoever may deploy starts it: git hotfix deploy   (or the play button of {})",
         deployment.job.web_url
     ));

@@ -166,7 +166,7 @@ fn tell(ctx: &Context, s: &Snapshot, ended: &[Ended], problem: Option<Problem>, 
         true => ctx.ui.json(&document(s, ended)),
         false => ctx.ui.data(&view(s, ended)),
     }
-    if let Some(problem) = problem {
+    if let Some(problem) = problem.map(|problem| ctx.naming(problem)) {
         // The lanes are told; what stopped one of them is told after them.
         if !json {
             ctx.ui.error(&problem);

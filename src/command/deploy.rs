@@ -68,8 +68,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                     production.commit.short()
                 ));
             }
-            ctx.ui.hint("look at it in production, then: git hotfix verify --confirm <what you saw>");
-            ctx.ui.hint("and bring it back: git hotfix backport");
+            ctx.hint("look at it in production, then: git hotfix verify --confirm <what you saw>");
+            ctx.hint("and bring it back: git hotfix backport");
             Ok(Exit::Done)
         }
     }

@@ -11,6 +11,7 @@ use crate::doctor::token::Token;
 use crate::doctor::{Finding, Report, Seen, State, gate, here, people, pipeline, project, read, token};
 use crate::error::{Kind, Problem, Result};
 use crate::git::Repo;
+use crate::gitlab::Error;
 use crate::ui::{Block, Row, Style, Symbol, Text};
 
 /// Arguments of `doctor`.
@@ -30,7 +31,10 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         return settings(ctx, args.json).map_err(|mut problem| {
             // The usual hint for a value that cannot be used leads here.
             problem.hints.retain(|hint| !hint.contains("doctor --config"));
-            problem.hint("mend it where it is set, then: git hotfix doctor --config")
+            match ctx.repo() {
+                Ok(_) => problem.hint("mend it where it is set, then: git hotfix doctor --config"),
+                Err(_) => problem,
+            }
         });
     }
     let report = examine(ctx)?;
@@ -58,7 +62,8 @@ fn settings(ctx: &Context, as_json: bool) -> Result<Exit> {
     let block = rows.iter().fold(Block::new(), |block, (name, value, source)| {
         let value = if value.is_empty() { "-" } else { value };
         let source = Text::new().with(Style::Dim, format!("({source})"));
-        block.cells("", [Text::from(*name), Text::new().with(Style::Strong, value), source])
+        // The longest comes last, where it may wrap.
+        block.cells("", [Text::from(*name), source, Text::new().with(Style::Strong, value)])
     });
     ctx.ui.data(&block);
     if let (None, Some(here)) = (&file, unmerged(ctx)?) {
@@ -137,7 +142,12 @@ fn examine(ctx: &Context) -> Result<Report> {
             None
         }
         (Ok(_), Some(Err(error))) => {
-            report.add("project", vec![Finding::of_problem(address.project(), &Problem::from(error))]);
+            let refused = matches!(error, Error::Unauthorized { .. });
+            let problem = Problem::from(error);
+            match refused {
+                true => report.add("token", token::refused(&token, &problem)),
+                false => report.add("project", vec![Finding::of_problem(address.project(), &problem)]),
+            }
             None
         }
         (Ok(gitlab), Some(Ok(there))) => {

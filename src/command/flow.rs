@@ -11,7 +11,7 @@ use crate::git::Head;
 use crate::git::remote::Credential;
 use crate::hotfix::drive::{End, Outcome, Timing, drive};
 use crate::hotfix::goal::Goal;
-use crate::hotfix::rung::{Rung, Wait, Who};
+use crate::hotfix::rung::{Rung, Wait};
 use crate::hotfix::site::{Selector, Settings, Site};
 use crate::hotfix::snapshot::{Policy, Role, Sha};
 use crate::ui::follow::{Answers, Follower};
@@ -84,6 +84,7 @@ pub(super) fn run(ctx: &Context, named: Option<&str>, goal: &Goal, options: Opti
     if answers.again.is_empty() {
         answers.again = "git hotfix status".to_owned();
     }
+    answers.again = ctx.called.put(&answers.again);
     let outcome = {
         let mut follower = Follower::new(&ctx.ui, answers, || clock.elapsed().saturating_sub(started));
         drive(&mut site, goal, ctx.clock.as_ref(), timing, &mut follower)?
@@ -176,7 +177,13 @@ fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
     let Some(text) = named else { return current(ctx) };
     if let Some(iid) = text.strip_prefix('!') {
         return iid.parse().map(Selector::Request).map_err(|_| {
-            usage_problem(format!("`{text}` is no merge request number"), "name it like '!412'")
+            usage_problem(
+                format!("`{text}` is no merge request number"),
+                format!(
+                    "name it like this: git hotfix {} '!412'   (in flight: git hotfix list)",
+                    ctx.command
+                ),
+            )
         });
     }
     if text.contains("://") {
@@ -184,8 +191,9 @@ fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
         return address.merge_request_url(text).map(Selector::Request).ok_or_else(|| {
             usage_problem(
                 format!("`{text}` is no merge request of {}", address.page("")),
-                "name the hotfix by branch, '!<iid>' or commit",
+                format!("name one of this project: git hotfix {} '!<iid>'", ctx.command),
             )
+            .hint("or run it in a clone of that project: git hotfix -C <dir> status")
         });
     }
     if let Some(repo) = ctx.repo()? {
@@ -212,7 +220,10 @@ fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
 
 fn current(ctx: &Context) -> Result<Selector> {
     let first = ctx.first()?;
-    let hint = "name it: git hotfix status <branch | !iid | url | commit>   (in flight: git hotfix list)";
+    let hint = format!(
+        "name it: git hotfix {} <branch | !iid | url | commit>   (in flight: git hotfix list)",
+        ctx.command
+    );
     let Some(repo) = ctx.repo()? else {
         return Err(usage_problem("with -R, say which hotfix is meant", hint));
     };
@@ -228,9 +239,10 @@ fn current(ctx: &Context) -> Result<Selector> {
         Head::Detached(_) => Err(match repo.rebased_branch() {
             Some(branch) => {
                 let message = format!("{branch} is being rebased: what it will be is not settled");
-                Problem::new(Kind::Refused, message)
-                    .hint("see what is left of it: git status")
-                    .hint(format!("or name the branch, as it was before: git hotfix status {branch}"))
+                Problem::new(Kind::Refused, message).hint("see what is left of it: git status").hint(format!(
+                    "or name the branch, as it was before: git hotfix {} {branch}",
+                    ctx.command
+                ))
             }
             None => usage_problem("no branch is checked out (detached HEAD)", hint),
         }),
@@ -239,19 +251,19 @@ fn current(ctx: &Context) -> Result<Selector> {
 
 impl Ran {
     /// For views.
-    pub(super) fn moment<'a>(&'a self, zone: &'a jiff::tz::TimeZone) -> Moment<'a> {
-        Moment { now: self.now, zone, named: &self.named, offline: self.offline }
+    pub(super) fn moment<'a>(&self, ctx: &'a Context, zone: &'a jiff::tz::TimeZone) -> Moment<'a> {
+        Moment { now: self.now, zone, called: &ctx.called, offline: self.offline }
     }
 
     /// Shows the status screen as data: of everything, whatever the goal was.
     pub(super) fn show(&self, ctx: &Context) {
         let zone = ctx.zone();
-        ctx.ui.data(&screen(&self.outcome.snapshot, &self.whole_plan(), &self.moment(&zone)));
+        ctx.ui.data(&screen(&self.outcome.snapshot, &self.whole_plan(), &self.moment(ctx, &zone)));
     }
 
     /// After a deployment that failed or was taken back: what each app runs, and whether one can go back.
     pub(super) fn show_way_back(&self, ctx: &Context) {
-        if let Some(card) = way_back::card(&self.outcome.snapshot, &self.named) {
+        if let Some(card) = way_back::card(&self.outcome.snapshot, &ctx.called) {
             ctx.ui.say_block(&card);
         }
     }
@@ -289,7 +301,7 @@ pub(super) fn problem(end: &End) -> Option<Problem> {
                 .hint("git hotfix wait   (or see: git hotfix status)"),
         ),
         End::Yours(step) => Some(
-            Problem::new(Kind::Refused, format!("next is: {}", step.words()))
+            Problem::new(Kind::Refused, format!("it waits for you to {}", step.words()))
                 .hint(format!("git hotfix {}", crate::hotfix::plan::command_for(step).join(" "))),
         ),
         End::Declined(step) => Some(
@@ -300,13 +312,7 @@ pub(super) fn problem(end: &End) -> Option<Problem> {
 }
 
 fn waiting(waits: &[(Rung, Wait)]) -> String {
-    let each: Vec<String> = waits
-        .iter()
-        .map(|(_, wait)| match &wait.who {
-            Who::People(people) if !people.is_empty() => format!("{} ({})", wait.what, people.join(" or ")),
-            _ => wait.what.clone(),
-        })
-        .collect();
+    let each: Vec<&str> = waits.iter().map(|(_, wait)| wait.what.as_str()).collect();
     each.join("; ")
 }
 

@@ -29,7 +29,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let auto_set = args.auto && ran.outcome.snapshot.merge_request.known().is_some_and(|mr| mr.auto_merge);
     match ran.problem() {
         Some(_) if auto_set => {
-            ctx.ui.say("GitLab merges it when it can; follow with `git hotfix wait merge`");
+            ctx.ui.say("GitLab merges it when it can");
+            ctx.hint("follow it: git hotfix wait merge");
             Ok(Exit::Done)
         }
         Some(problem) => Err(problem),
@@ -39,7 +40,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                 let main = &s.policy.production_branch;
                 ctx.ui.line(format!("!{} is on {main} as {}", mr.iid, landed.commit.short()));
             }
-            ctx.ui.hint("it is not in production yet; next: git hotfix deploy   (or all that is left: git hotfix ship)");
+            ctx.hint("it is not in production yet; next: git hotfix deploy   (or all that is left: git hotfix ship)");
             Ok(Exit::Done)
         }
     }

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod deploy;
 pub mod doctor;
 mod flow;
+pub mod help;
 pub mod init;
 pub mod install;
 pub mod list;
@@ -24,12 +25,14 @@ pub mod rollback;
 pub mod ship;
 pub mod start;
 pub mod status;
+mod usage;
 pub mod verify;
 pub mod wait;
 
 use std::ffi::OsString;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Command};
 use crate::config::{Env, env};
@@ -54,17 +57,18 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     trace::begin(env.get(env::GIT_TRACE2_EVENT), env.get(env::GIT_TRACE2_PARENT_SID), &words);
     let code = match Cli::try_parse_from(args) {
-        Ok(cli) => carry_out(env, cli),
-        Err(error) => usage(&env, &error),
+        Ok(cli) => carry_out(env, cli, usage::command(&words)),
+        Err(error) => usage(&env, &error, &words),
     };
     trace::end(code);
     code
 }
 
-fn carry_out(env: Env, cli: Cli) -> u8 {
+fn carry_out(env: Env, cli: Cli, command: String) -> u8 {
     let json = wants_json(cli.command.as_ref());
     let ui = Ui::new(terminal(&env, cli.globals.color.as_deref(), cli.globals.ascii), level(&cli));
-    let context = Context::new(ui, env, cli.globals);
+    let named = cli.command.as_ref().and_then(Command::hotfix).map(str::to_owned);
+    let context = Context::new(ui, env, cli.globals).calling(command, named.as_deref());
     let ended = context
         .ui
         .watch_signals(crate::git::forward_signal)
@@ -74,6 +78,7 @@ fn carry_out(env: Env, cli: Cli) -> u8 {
         Ok(Exit::Done) => 0,
         Ok(Exit::As(kind)) => kind.exit_code(),
         Err(problem) => {
+            let problem = context.naming(problem);
             match json {
                 true => context.ui.error_json(&problem),
                 false => context.ui.error(&problem),
@@ -107,6 +112,7 @@ fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Doctor(args)) => doctor::run(context, args),
         Some(Command::Install(args)) => install::run(context, args),
         Some(Command::Completion(args)) => completion::run(context, args),
+        Some(Command::Help(args)) => help::run(context, args),
         Some(Command::Complete(args)) => complete::run(context, args),
         None => status::bare(context),
     }
@@ -153,19 +159,20 @@ fn terminal(env: &Env, color: Option<&str>, ascii: bool) -> Terminal {
 }
 
 /// Help is data; a wrong command line is talk and exit 2.
-fn usage(env: &Env, error: &clap::Error) -> u8 {
+fn usage(env: &Env, error: &clap::Error, words: &[String]) -> u8 {
     let ui = Ui::new(terminal(env, None, false), Level::Normal);
     let text = error.render().to_string();
-    match error.use_stderr() {
-        true => {
-            ui.relay(&text);
-            Kind::Usage.exit_code()
-        }
-        false => {
-            ui.document(&text);
-            0
-        }
+    if !error.use_stderr() {
+        ui.document(&text);
+        return 0;
     }
+    match error.kind() {
+        // Here the help is the answer, but not what was asked for.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ui.relay(&text),
+        _ if words.iter().any(|word| word == "--json") => ui.error_json(&usage::problem(error, words)),
+        _ => ui.error(&usage::problem(error, words)),
+    }
+    Kind::Usage.exit_code()
 }
 
 /// A usage problem with its mend.

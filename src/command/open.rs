@@ -81,7 +81,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
 
 /// Opens the page of the bound instance, built here: never an address that a server sent.
 fn browse(ctx: &Context, iid: u64) -> Result<()> {
-    let page = ctx.address()?.page(&format!("merge_requests/{iid}"));
+    let page = ctx.address()?.page(&format!("-/merge_requests/{iid}"));
     let git = ctx.git()?;
     git.browse(&page)
         .map_err(|error| crate::error::Problem::from(error).hint(format!("open it yourself: {page}")))

@@ -96,7 +96,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
             for path in paths {
                 ctx.ui.line(format!("  {path}"));
             }
-            ctx.ui.hint(&format!(
+            ctx.hint(&format!(
                 "cd {} ; edit, git add <path> (git mergetool works), then there or here: git hotfix backport --continue{}",
                 dir.display(),
                 name(&lane)
@@ -305,6 +305,8 @@ fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &P
         }
     };
     // Done is what a read after the write shows.
+    let marks = s.policy.conflict_labels.iter().filter(|label| !s.policy.backport_labels.contains(label));
+    let marked = request.draft || marks.into_iter().any(|label| request.labels.contains(label));
     let config = ctx.first()?;
     let mut right = site.mark_resolved(&request, &s.policy)?;
     let begun = ctx.clock.elapsed();
@@ -315,9 +317,10 @@ fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &P
             return Err(not_seen(&lane.target));
         }
     }
-    ctx.ui.line(match opened {
-        true => format!("opened !{} with the resolved backport to {}", request.iid, lane.target),
-        false => format!("!{} is resolved: draft mark and conflicts label are gone", request.iid),
+    ctx.ui.line(match (opened, marked) {
+        (true, _) => format!("opened !{} with the resolved backport to {}", request.iid, lane.target),
+        (false, false) => format!("!{} has no conflict to finish", request.iid),
+        (false, true) => format!("!{} is resolved: draft mark and conflicts label are gone", request.iid),
     });
     ctx.ui.line(&request.web_url);
     if repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, dir)) {
@@ -330,6 +333,6 @@ fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &P
             )),
         }
     }
-    ctx.ui.hint("have it reviewed and merged; then: git hotfix verify");
+    ctx.hint("have it reviewed and merged; then: git hotfix verify");
     Ok(Exit::Done)
 }

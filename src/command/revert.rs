@@ -38,8 +38,10 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         ctx.ui.line(detail);
     }
     if let Some(iid) = open(s) {
-        ctx.ui.hint(&format!("it is a hotfix of its own: git hotfix ship {}", typed(&format!("!{iid}"))));
-        ctx.ui.hint("production runs on meanwhile; to take it back at once: git hotfix rollback");
+        ctx.hint(&format!("it is a hotfix of its own: git hotfix ship {}", typed(&format!("!{iid}"))));
+        if s.production.known().is_some_and(|production| production.has_fix.yes()) {
+            ctx.hint("production runs on meanwhile; to take it back at once: git hotfix rollback");
+        }
     }
     Ok(Exit::Done)
 }

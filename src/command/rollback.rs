@@ -64,6 +64,6 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         ctx.ui.warn(&format!("what its migrations did stays: {}", paths.join(", ")));
     }
     let main = &s.policy.production_branch;
-    ctx.ui.hint(&format!("{main} still holds it, and the next deployment brings it again; take it back there: git hotfix revert"));
+    ctx.hint(&format!("{main} still holds it, and the next deployment brings it again; take it back there: git hotfix revert"));
     Ok(Exit::Done)
 }

@@ -58,8 +58,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         return Err(problem);
     }
     let s = &ran.outcome.snapshot;
-    ctx.ui.data(&checklist(s, &ran.whole_plan()));
-    ctx.ui.hint("what is left of the checklist, any time: git hotfix verify");
+    ctx.ui.data(&checklist(s, &ran.whole_plan(), &ctx.called));
+    ctx.hint("what is left of the checklist, any time: git hotfix verify");
     match conflicting(s) {
         true => Ok(Exit::As(Kind::Hands)),
         false => Ok(Exit::Done),

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::git::commit::{Options, write_picks};
 use crate::git::incomplete::Completed;
+use crate::git::landed::Source;
 use crate::git::pick::Outcome;
 use crate::git::remote::Fetch;
 use crate::git::{GitError, Head, Oid, Repo};
@@ -59,7 +60,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let completed = Completed { repo, remote, credential: None };
     preflight(ctx, completed, &config.environment.value, production, main)?;
     let tip = match &args.pick {
-        Some(rev) => picked(completed, rev, main, production)?,
+        Some(rev) => picked(completed, rev, main, production, &args.slug)?,
         None => main,
     };
     match &args.worktree {
@@ -118,10 +119,15 @@ fn branch_name(prefix: &str, slug: &str) -> Result<String> {
         && rest.len() <= 200;
     match fits {
         true => Ok(format!("{prefix}{rest}")),
-        false => Err(usage_problem(
-            format!("`{slug}` does not make a branch name"),
-            "use letters, digits and dashes: git hotfix start login-500",
-        )),
+        false => {
+            let plain = rest.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            let plain = plain.take(8).collect::<Vec<_>>().join("-");
+            let fitting = if plain.is_empty() { "login-500" } else { &plain };
+            Err(usage_problem(
+                format!("`{slug}` does not make a branch name"),
+                format!("use letters, digits and dashes: git hotfix start {fitting}"),
+            ))
+        }
     }
 }
 
@@ -198,10 +204,13 @@ fn preflight(
 }
 
 /// The fix from develop, picked onto main in memory.
-fn picked(completed: Completed<'_>, rev: &str, main: Oid, production: &str) -> Result<Oid> {
-    let repo = completed.repo;
+fn picked(completed: Completed<'_>, rev: &str, main: Oid, production: &str, slug: &str) -> Result<Oid> {
+    let Completed { repo, remote, .. } = completed;
     let commit = repo.resolve(rev)?.ok_or_else(|| {
-        usage_problem(format!("`{rev}` names no commit"), "git log --oneline develop   shows some")
+        usage_problem(
+            format!("`{rev}` names no commit"),
+            format!("git log --oneline {remote}/develop   shows some"),
+        )
     })?;
     let source = completed.landed(commit, commit, None)?;
     let result = completed.pick(&source, &[main])?.pop().transpose()?;
@@ -220,11 +229,18 @@ fn picked(completed: Completed<'_>, rev: &str, main: Oid, production: &str) -> R
                 Kind::Hands,
                 format!("{} conflicts with {production} in {}", short(commit), paths.join(", ")),
             )
-            .hint(format!("start without it and pick by hand: git cherry-pick -x {}", short(commit))))
+            .hint(by_hand(slug, &source, commit)))
         }
         None => Err(Problem::new(Kind::Failed, "git gave no answer for the pick")
-            .hint("start without --pick, then: git cherry-pick -x <commit>")),
+            .hint(by_hand(slug, &source, commit))),
     }
+}
+
+/// What `--pick` would have done, for hands.
+fn by_hand(slug: &str, source: &Source, commit: Oid) -> String {
+    let mainline = source.picks.first().and_then(|pick| pick.mainline);
+    let mainline = mainline.map(|parent| format!(" -m {parent}")).unwrap_or_default();
+    format!("pick it by hand: git hotfix start {slug} && git cherry-pick -x{mainline} {}", short(commit))
 }
 
 fn beside(repo: &Repo, slug: &str) -> Result<PathBuf> {

@@ -52,7 +52,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     }
     match (args.json, args.porcelain) {
         (true, _) => ctx.ui.json(&status_json::document(s, plan, &ran.named)),
-        (_, true) => porcelain(s, plan).into_iter().for_each(|line| ctx.ui.line(line)),
+        (_, true) => porcelain(s, plan, &ctx.called).into_iter().for_each(|line| ctx.ui.line(line)),
         _ => ran.show(ctx),
     }
     Ok(Exit::Done)
@@ -85,14 +85,13 @@ fn watch(ctx: &Context, named: Option<&str>) -> Result<Exit> {
     let mut live = ctx.ui.live(Stream::Data);
     let mut interval = config.poll_min.value;
     let mut last: Option<(Duration, crate::hotfix::snapshot::Snapshot)> = None;
-    let again = format!("git hotfix status --watch {}", named.unwrap_or_default());
-    ctx.ui.in_flight().set("watching", again.trim_end());
+    ctx.ui.in_flight().set("watching", ctx.called.put("git hotfix status --watch"));
     while !ctx.ui.closed() {
         match site.observe(&Goal::Look, &Floor::default()) {
             Ok(snapshot) => {
                 let plan = plan(&snapshot, &Goal::Look);
                 let now = site.gitlab.map_or_else(|| ctx.clock.now(), |gitlab| gitlab.server_now());
-                let moment = Moment { now, zone: &zone, named: named.unwrap_or_default(), offline: false };
+                let moment = Moment { now, zone: &zone, called: &ctx.called, offline: false };
                 live.draw(screen(&snapshot, &plan, &moment));
                 if plan.next == crate::hotfix::plan::Next::Done {
                     live.finish();

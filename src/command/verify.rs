@@ -50,11 +50,15 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                 "item": item.what, "done": item.done, "evidence": item.evidence, "next": item.next,
             })).collect::<Vec<_>>(),
         })),
-        false => ctx.ui.data(&checklist(s, plan)),
+        false => ctx.ui.data(&checklist(s, plan, &ctx.called)),
+    }
+    let problem = ran.problem();
+    for hint in problem.iter().flat_map(|problem| &problem.hints) {
+        ctx.hint(hint);
     }
     Ok(match &ran.outcome.end {
         End::Done => Exit::Done,
         _ if plan.hands().next().is_some() => Exit::As(Kind::Hands),
-        _ => Exit::As(ran.problem().map_or(Kind::Pending, |problem| problem.kind)),
+        _ => Exit::As(problem.map_or(Kind::Pending, |problem| problem.kind)),
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Exit, flow, usage_problem};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::hotfix::drive::End;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::Rung;
@@ -27,21 +27,35 @@ pub struct Args {
     pub no_bell: bool,
 }
 
+impl Args {
+    /// The rung that is waited for, where the first word is one; else it is the hotfix.
+    fn rung(&self) -> Option<&str> {
+        self.rung.as_deref().filter(|word| Rung::WAITABLE.contains(word))
+    }
+
+    /// The hotfix that was named.
+    pub fn hotfix(&self) -> Option<&str> {
+        self.hotfix.as_deref().or_else(|| self.rung.as_deref().filter(|_| self.rung().is_none()))
+    }
+}
+
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
-    let (rung, hotfix) = match (args.rung, args.hotfix) {
-        (Some(word), hotfix) if Rung::WAITABLE.contains(&word.as_str()) => (Rung::named(&word), hotfix),
-        (Some(word), Some(_)) => {
-            return Err(usage_problem(
-                format!("there is no rung `{word}` to wait for"),
-                format!("one of: {}", Rung::WAITABLE.join(", ")),
-            ));
-        }
-        (word, None) | (None, word) => (None, word),
-    };
+    if let (Some(word), None, Some(_)) = (&args.rung, args.rung(), &args.hotfix) {
+        return Err(no_rung(word));
+    }
+    let rung = args.rung().and_then(Rung::named);
+    let hotfix = args.hotfix();
     let answers = Answers { bell: !args.no_bell, again: "git hotfix wait".to_owned(), ..Answers::default() };
     let options = flow::Options { answers, waits: true, timeout: args.timeout, ..flow::Options::default() };
-    let ran = flow::run(ctx, hotfix.as_deref(), &Goal::Wait(rung), options)?;
+    let ran = flow::run(ctx, hotfix, &Goal::Wait(rung), options)?;
+    let s = &ran.outcome.snapshot;
+    if let (Some(word), true) = (&args.rung, rung.is_none() && s.local.is_absent() && s.remote.is_absent())
+        && s.merge_request.is_absent()
+    {
+        // It may have been meant for either.
+        return Err(no_rung(word).hint("or a hotfix; those in flight: git hotfix list"));
+    }
     ran.show(ctx);
     if !args.no_bell {
         ctx.ui.bell();
@@ -51,4 +65,11 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         End::Yours(_) if rung.is_none() => Ok(Exit::Done),
         _ => ran.problem().map_or(Ok(Exit::Done), Err),
     }
+}
+
+fn no_rung(word: &str) -> Problem {
+    usage_problem(
+        format!("there is no rung `{word}` to wait for"),
+        format!("git hotfix wait <rung>   (one of: {})", Rung::WAITABLE.join(", ")),
+    )
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::{Finding, Seen};
-use crate::error::Kind;
+use crate::error::{Kind, Problem};
 use crate::gitlab::{TokenInfo, User};
 
 /// Warned of from so many days before.
@@ -32,11 +32,21 @@ pub fn missing(token: &Token<'_>) -> Vec<Finding> {
             token.base,
             skipped.collect::<String>()
         ),
-        format!(
-            "make one with the scopes api and write_repository at {}, then: export GIT_HOTFIX_URL={} GIT_HOTFIX_TOKEN=<token>",
-            token.page, token.base
-        ),
+        new_token(token),
     )]
+}
+
+fn new_token(token: &Token<'_>) -> String {
+    format!(
+        "make one with the scopes api and write_repository at {}, then: export GIT_HOTFIX_URL={} GIT_HOTFIX_TOKEN=<token>",
+        token.page, token.base
+    )
+}
+
+/// GitLab does not take the token that was found.
+pub fn refused(token: &Token<'_>, problem: &Problem) -> Vec<Finding> {
+    let source = token.source.as_deref().unwrap_or("unknown source");
+    vec![Finding::fail(Kind::Config, "token", format!("from {source}: {problem}"), new_token(token))]
 }
 
 /// The token that was used.

@@ -2,6 +2,7 @@
 //!
 //! An item is done only on evidence that was read; a healthy answer from a server is none.
 
+use super::called::Called;
 use super::{Block, Row, Style, Symbol, Text};
 use crate::hotfix::plan::{Plan, State};
 use crate::hotfix::rung::{Check, Rung};
@@ -90,12 +91,17 @@ fn of(plan: &Plan, rung: Rung, what: &str, next: &str) -> Item {
         Some((_, Check::Done(detail) | Check::Unknown(detail))) => (Some(false), detail.clone()),
         None => (None, "not looked at".to_owned()),
     };
-    let next = (done != Some(true)).then(|| next.to_owned());
+    // Before its turn its command would only be refused.
+    let turn = standing.is_some_and(|standing| standing.state != State::Todo);
+    let next = match standing.map(|standing| (standing.state, &standing.check)) {
+        Some((State::Blocked, Check::Blocked(block))) => block.hints.first().cloned(),
+        _ => (done != Some(true) && turn).then(|| next.to_owned()),
+    };
     Item { what: what.to_owned(), done, evidence, next }
 }
 
 /// The checklist as a view.
-pub fn checklist(s: &Snapshot, plan: &Plan) -> Block {
+pub fn checklist(s: &Snapshot, plan: &Plan, called: &Called) -> Block {
     let mut block = Block::new();
     let title = match (&s.merge_request, s.landed.known()) {
         (Fact::Known(mr), _) => format!("checklist of !{} {}", mr.iid, mr.title),
@@ -110,7 +116,7 @@ pub fn checklist(s: &Snapshot, plan: &Plan) -> Block {
             None => Symbol::Attention,
         };
         block = block.row(Row::new(symbol, &item.what, &item.evidence));
-        if let Some(next) = &item.next {
+        if let Some(next) = item.next.map(|next| called.put(&next)) {
             block = block.hanging(Text::new().plain("      ").with(Style::Command, next), 6);
         }
     }

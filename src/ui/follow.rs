@@ -69,6 +69,11 @@ impl<'a> Follower<'a> {
         }
     }
 
+    /// The command with an option that answers a question.
+    fn with(&self, option: &str) -> String {
+        format!("{} {option}", self.answers.again)
+    }
+
     /// Going back over migrations needs a yes of its own.
     fn accepts_migrations(&mut self) -> Result<bool> {
         if !self.ui.can_ask() {
@@ -77,9 +82,10 @@ impl<'a> Follower<'a> {
                 "its migrations stay, and nobody said that this is all right",
             )
             .because("what ran before may not work with what they did to the database")
-            .hint("make sure that it does, then add: --despite-migrations"));
+            .hint(format!("make sure that it does, then: {}", self.with("--despite-migrations"))));
         }
-        self.ui.confirm("Its migrations stay. Does what ran before work with them?", "--despite-migrations")
+        let flag = self.with("--despite-migrations");
+        self.ui.confirm("Its migrations stay. Does what ran before work with them?", &flag)
     }
 
     /// Says which rungs were reached since the last look.
@@ -141,15 +147,7 @@ impl Listener for Follower<'_> {
                 self.note(Text::from(format!("{}: no clear answer ({why}); reading it back", step.words())));
             }
             Event::Waiting(waits) => {
-                let each: Vec<String> = waits
-                    .iter()
-                    .map(|(_, wait)| match &wait.who {
-                        Who::People(people) if !people.is_empty() => {
-                            format!("{} ({})", wait.what, people.join(" or "))
-                        }
-                        _ => wait.what.clone(),
-                    })
-                    .collect();
+                let each: Vec<&str> = waits.iter().map(|(_, wait)| wait.what.as_str()).collect();
                 let message = format!("waiting for {}", each.join("; "));
                 let people = waits.iter().any(|(_, wait)| matches!(wait.who, Who::People(_)));
                 if people && self.answers.bell && self.rung_for.as_deref() != Some(message.as_str()) {
@@ -181,10 +179,10 @@ impl Listener for Follower<'_> {
                     Kind::Refused,
                     format!("this also ships {}, which nobody agreed to here", names.join(", ")),
                 )
-                .hint(format!("ask whoever they belong to, then add: {}", flags.join(" "))));
+                .hint(format!("ask whoever they belong to, then: {}", self.with(&flags.join(" ")))));
             }
             let asked = format!("This also ships {}. Ship them too?", names.join(", "));
-            if !self.ui.confirm(&asked, &flags.join(" "))? {
+            if !self.ui.confirm(&asked, &self.with(&flags.join(" ")))? {
                 return Ok(None);
             }
         }
@@ -196,7 +194,7 @@ impl Listener for Follower<'_> {
             return Ok(None);
         }
         let asked = format!("{}?", capital(&question.step.words()));
-        if !self.answers.yes && !self.ui.confirm(&asked, "--yes")? {
+        if !self.answers.yes && !self.ui.confirm(&asked, &self.with("--yes"))? {
             return Ok(None);
         }
         self.granted.push(question.step.clone());

@@ -6,6 +6,7 @@
 //! `command` uses it.
 
 pub mod age;
+pub mod called;
 pub mod checklist;
 pub mod clean;
 pub mod follow;

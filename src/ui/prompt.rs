@@ -1,4 +1,4 @@
-//! Questions, on a terminal only, each with the flag that answers it without one.
+//! Questions, on a terminal only, each with what answers it on the command line.
 //!
 //! Owns how questions are asked. It must not decide what an answer is good for: a `Consent` is
 //! made elsewhere, from a confirmation or from `--yes`.
@@ -14,7 +14,7 @@ impl Ui {
         self.shared.terminal.stdin_tty && self.shared.terminal.stderr_tty
     }
 
-    /// Asks for a yes; Enter alone is a no. `flag` answers it without a terminal.
+    /// Asks for a yes; Enter alone is a no. `flag` answers it without a terminal: a command, or the option of one.
     pub fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         self.ask(question, flag, |prompt| {
             // With Enter: a `y` typed too early, meant for something else, confirms nothing.
@@ -79,7 +79,7 @@ impl Ui {
 fn unanswered(question: &str, why: &str, flag: &str) -> Problem {
     Problem::new(Kind::Refused, format!("nobody answered: {question}"))
         .because(why)
-        .hint(format!("answer it on the command line with `{flag}`"))
+        .hint(format!("answer it on the command line: {flag}"))
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
             ];
             for problem in problems {
                 assert_eq!(problem.kind, Kind::Refused);
-                assert_eq!(problem.hints, ["answer it on the command line with `--yes`"]);
+                assert_eq!(problem.hints, ["answer it on the command line: --yes"]);
                 assert!(!problem.message.contains('\u{1b}'));
             }
         }

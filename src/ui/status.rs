@@ -5,10 +5,11 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::called::Called;
 use super::{Block, Row, Style, Symbol, Text};
 use super::{age, way_back};
 use crate::hotfix::plan::{Next, Plan, Standing, State, command_for};
-use crate::hotfix::rung::{Check, Rung, Who, slots, typed};
+use crate::hotfix::rung::{Check, Rung, slots, typed};
 use crate::hotfix::snapshot::{Fact, Lane, Pick, RequestState, Snapshot};
 
 /// What the view needs besides the facts.
@@ -17,9 +18,8 @@ pub struct Moment<'a> {
     pub now: Timestamp,
     /// For times of day.
     pub zone: &'a TimeZone,
-    /// How the hotfix was named on the command line, for the commands we print; empty when it is the
-    /// current branch.
-    pub named: &'a str,
+    /// For the commands we print.
+    pub called: &'a Called,
     /// Nothing but the last fetch was looked at.
     pub offline: bool,
 }
@@ -31,7 +31,7 @@ pub fn screen(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
         block = block.then(row);
     }
     block = block.blank().then(facts(s, plan));
-    if let Some(card) = way_back::card(s, moment.named) {
+    if let Some(card) = way_back::card(s, moment.called) {
         block = block.then(card);
     }
     block.then(next(s, plan, moment))
@@ -151,12 +151,7 @@ fn detail(s: &Snapshot, standing: &Standing, moment: &Moment<'_>) -> Text {
         _ => match &standing.check {
             Check::Done(detail) => Text::from(detail),
             Check::Do(step) => Text::from(step.words()),
-            Check::Wait(wait) => match &wait.who {
-                Who::People(people) if !people.is_empty() => {
-                    Text::from(format!("{}: {}", wait.what, people.join(" or ")))
-                }
-                _ => Text::from(format!("waiting for {}", wait.what)),
-            },
+            Check::Wait(wait) => Text::from(format!("waiting for {}", wait.what)),
             Check::Blocked(block) => Text::from(&block.what),
             Check::Unknown(what) => Text::new().with(Style::Dim, what),
         },
@@ -198,7 +193,8 @@ fn approvals(s: &Snapshot, moment: &Moment<'_>) -> Text {
 }
 
 /// `tech-lead` reads `tech lead`, `pm` reads `PM`.
-fn role_words(role: &str) -> String {
+/// A role as people read it.
+pub fn role_words(role: &str) -> String {
     match role.len() {
         0..=2 => role.to_uppercase(),
         _ => role.replace('-', " "),
@@ -340,12 +336,13 @@ pub(super) fn command_line(words: &[String]) -> String {
 fn next(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
     let mut block = Block::new();
     if moment.offline && matches!(plan.next, Next::Blocked(_)) {
-        let command = Text::new().with(Style::Command, "git hotfix status");
+        let command = Text::new().with(Style::Command, moment.called.put("git hotfix status"));
         return block.text(Text::from("offline: as the last fetch left it; for the rest: ").then(command));
     }
     if let Next::Blocked(blocks) = &plan.next {
         for (_, reason) in blocks {
             for hint in &reason.hints {
+                let hint = moment.called.put(hint);
                 block =
                     block.hanging(Text::new().with(Style::Strong, "next: ").with(Style::Command, hint), 6);
             }
@@ -368,7 +365,7 @@ fn next(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
                 .with(Style::Link, &deployment.job.web_url),
             6,
         );
-        let command = command_line(&next_command(plan, moment.named).unwrap_or_default());
+        let command = moment.called.put(&command_line(&next_command(plan, "").unwrap_or_default()));
         return block.hanging(
             Text::new()
                 .plain("      you  ")
@@ -377,9 +374,11 @@ fn next(s: &Snapshot, plan: &Plan, moment: &Moment<'_>) -> Block {
             6,
         );
     }
-    match next_command(plan, moment.named) {
-        Some(words) => block
-            .hanging(Text::new().with(Style::Strong, "next: ").with(Style::Command, command_line(&words)), 6),
+    match next_command(plan, "") {
+        Some(words) => {
+            let command = moment.called.put(&command_line(&words));
+            block.hanging(Text::new().with(Style::Strong, "next: ").with(Style::Command, command), 6)
+        }
         None => block.text(Text::new().with(Style::Good, "all done")),
     }
 }
@@ -393,7 +392,7 @@ pub fn forecast_line(lane: &Lane) -> Text {
 }
 
 /// For scripts, format v1: `<state> <rung> <target or ->`, then `next <command or ->`.
-pub fn porcelain(s: &Snapshot, plan: &Plan) -> Vec<String> {
+pub fn porcelain(s: &Snapshot, plan: &Plan, called: &Called) -> Vec<String> {
     let mut lines = Vec::new();
     for standing in &plan.rungs {
         let state = match standing.state {
@@ -412,7 +411,8 @@ pub fn porcelain(s: &Snapshot, plan: &Plan) -> Vec<String> {
         };
         lines.push(format!("{state} {} {target}", standing.rung.name()));
     }
-    let next = next_command(plan, "").map_or_else(|| "-".to_owned(), |words| command_line(&words));
+    let next =
+        next_command(plan, "").map_or_else(|| "-".to_owned(), |words| called.put(&command_line(&words)));
     lines.push(format!("next {next}"));
     lines
 }

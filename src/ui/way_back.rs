@@ -3,12 +3,13 @@
 
 use serde_json::{Value, json};
 
+use super::called::Called;
 use super::{Block, Style, Text};
-use crate::hotfix::rung::{taken_back, typed};
+use crate::hotfix::rung::taken_back;
 use crate::hotfix::snapshot::{AppRelease, Deployment, Fact, Job, RunStatus, Sha, Snapshot};
 
-/// The card, where there is reason for one. `named` is how the hotfix was named on the command line.
-pub fn card(s: &Snapshot, named: &str) -> Option<Block> {
+/// The card, where there is reason for one.
+pub fn card(s: &Snapshot, called: &Called) -> Option<Block> {
     let deployment = s.deployment.known()?;
     let back = taken_back(s);
     if !ended_badly(deployment) && back.is_none() {
@@ -35,10 +36,7 @@ pub fn card(s: &Snapshot, named: &str) -> Option<Block> {
     }
     block = block.hanging(Text::from(migrations(s).1), 2);
     if back.is_none() {
-        let command = match named {
-            "" => "git hotfix rollback".to_owned(),
-            named => format!("git hotfix rollback {}", typed(named)),
-        };
+        let command = called.put("git hotfix rollback");
         let playable = s.way_back.job.known().is_some_and(|job| job.status == RunStatus::Manual);
         if playable {
             block =

@@ -32,7 +32,7 @@ fn approvers_are_asked_once() {
 
     Who must approve
       tech lead: bo
-      pm: cleo or dan
+      PM: cleo or dan
 
     How
       open GITLAB/shop/web/-/jobs/1025 and approve or reject there
@@ -67,7 +67,7 @@ fn approvers_are_asked_once() {
     **Who must approve**
 
     - tech lead: @bo
-    - pm: @cleo or @dan
+    - PM: @cleo or @dan
 
     **How**
 
@@ -87,7 +87,7 @@ fn approvers_are_asked_once() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     insta::assert_snapshot!(format!("{}\n{}", ran.out, ran.err), @"
     everybody who must approve has approved; it is NOT running yet
-    hint: whoever may deploy starts it: git hotfix deploy
+    hint: whoever may deploy starts it: git hotfix deploy '!412'
     ");
 }
 
@@ -99,6 +99,6 @@ fn there_is_nothing_to_ask_before_the_merge() {
     assert_eq!(ran.code, 5);
     insta::assert_snapshot!(ran.err, @"
     error: no deployment waits for approval yet
-    hint: git hotfix wait build   (then: git hotfix ask)
+    hint: git hotfix wait build '!412'   (then: git hotfix ask '!412')
     ");
 }

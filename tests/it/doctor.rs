@@ -112,38 +112,38 @@ fn each_setting_tells_its_source_offline() {
     let ran = hotfix(&clone.top, &[("GIT_HOTFIX_TIMEOUT", "9s")], &["doctor", "--config"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out, @"
-    remote                    origin                                (default)
-    url                       -                                     (default)
-    branches.production       main                                  (default)
-    branches.prefix           hotfix/                               (default)
-    branches.targets          develop                               (default)
-    deploy.job                ship                                  (git config hotfix.deployJob)
-    deploy.rollback_job       rollback-prod-hotfix                  (default)
-    deploy.environment        prod                                  (origin/main:.hotfix.toml)
-    deploy.apps               portal, admin, api-gateway            (default)
-    deploy.approvals          tech-lead = tech-leads, pm = product  (default)
-    migrations.job            run-migrations-prod                   (default)
-    migrations.paths          **/migrations/**, db/migrate/**       (default)
-    backport.job              hotfix-backport                       (default)
-    backport.labels           backport, auto-backport               (default)
-    backport.conflict_labels  backport, conflicts                   (default)
-    poll.min                  5s                                    (default)
-    poll.max                  30s                                   (default)
-    retry.base                500ms                                 (default)
-    retry.budget              60s                                   (default)
-    retry.outage              1800s                                 (default)
-    timeout                   9s                                    (GIT_HOTFIX_TIMEOUT)
-    settle                    10s                                   (default)
-    heroku_url                https://api.heroku.com/               (default)
-    heroku_registry           https://registry.heroku.com/          (default)
-    release_deadline          3600s                                 (default)
-    boot_deadline             300s                                  (default)
-    health_deadline           300s                                  (default)
-    health_timeout            5s                                    (default)
-    health_min                2s                                    (default)
-    health_max                10s                                   (default)
-    health_streak             3                                     (default)
-    migrations_silence        3600s                                 (default)
+    remote                    (default)                      origin
+    url                       (default)                      -
+    branches.production       (default)                      main
+    branches.prefix           (default)                      hotfix/
+    branches.targets          (default)                      develop
+    deploy.job                (git config hotfix.deployJob)  ship
+    deploy.rollback_job       (default)                      rollback-prod-hotfix
+    deploy.environment        (origin/main:.hotfix.toml)     prod
+    deploy.apps               (default)                      portal, admin, api-gateway
+    deploy.approvals          (default)                      tech-lead = tech-leads, pm = product
+    migrations.job            (default)                      run-migrations-prod
+    migrations.paths          (default)                      **/migrations/**, db/migrate/**
+    backport.job              (default)                      hotfix-backport
+    backport.labels           (default)                      backport, auto-backport
+    backport.conflict_labels  (default)                      backport, conflicts
+    poll.min                  (default)                      5s
+    poll.max                  (default)                      30s
+    retry.base                (default)                      500ms
+    retry.budget              (default)                      60s
+    retry.outage              (default)                      1800s
+    timeout                   (GIT_HOTFIX_TIMEOUT)           9s
+    settle                    (default)                      10s
+    heroku_url                (default)                      https://api.heroku.com/
+    heroku_registry           (default)                      https://registry.heroku.com/
+    release_deadline          (default)                      3600s
+    boot_deadline             (default)                      300s
+    health_deadline           (default)                      300s
+    health_timeout            (default)                      5s
+    health_min                (default)                      2s
+    health_max                (default)                      10s
+    health_streak             (default)                      3
+    migrations_silence        (default)                      3600s
     ");
     let ran = clone.run(&["doctor", "--config", "--json"]);
     let rows: Value = serde_json::from_str(&ran.out).unwrap();
@@ -278,6 +278,13 @@ fn a_token_that_may_only_read_is_told() {
         &["doctor"],
     );
     assert_eq!(ran.code, 4, "{}", ran.out);
+    let out = ran.out.replace(url.trim_start_matches("http://"), "GITLAB").replace("http://GITLAB", "GITLAB");
+    insta::assert_snapshot!(about(&out, "oken"), @r"
+    token
+    ✗ token                 from GIT_HOTFIX_TOKEN: GITLAB does not accept the token: 401
+    GITLAB/-/user_settings/personal_access_tokens, then: export
+    GIT_HOTFIX_URL=GITLAB GIT_HOTFIX_TOKEN=<token>
+    ");
 }
 
 #[test]

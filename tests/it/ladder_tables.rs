@@ -148,7 +148,7 @@ fn both_roles_are_waited_for_and_the_merger_is_not_named_for_his_own() {
     }
     let Next::Wait(waits) = plan(&s, &Goal::Deploy { again: false }).next else { panic!("no wait") };
     assert_eq!(waits.len(), 1);
-    assert_eq!(waits[0].1.what, "approval by tech-lead");
+    assert_eq!(waits[0].1.what, "approval by tech-lead (bo)");
     assert_eq!(
         waits[0].1.who,
         git_hotfix::hotfix::rung::Who::People(vec!["bo".into()]),

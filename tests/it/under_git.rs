@@ -143,7 +143,8 @@ fn a_slip_of_the_finger_names_the_nearest_command() {
     let ran = through_git(&clone.top, &[], &["hotfix", "stauts"]);
     assert_eq!(ran.code, 2);
     assert!(
-        ran.err.contains("unrecognized subcommand 'stauts'") && ran.err.contains("'status'"),
+        ran.err.contains("unrecognized subcommand 'stauts'")
+            && ran.err.contains("did you mean: git hotfix status"),
         "{}",
         ran.err
     );

@@ -118,7 +118,7 @@ fn a_deployment_is_taken_back_once_and_only_where_there_is_one() {
     nothing landed: 5: nothing has landed: there is nothing in production to take back | git hotfix status   (or give the hotfix up: git hotfix abort)
     not deployed: 5: it was never deployed: there is nothing in production to take back | git hotfix status   (to take it back on the production branch: git hotfix revert)
     not read: 6: rollback: the deployment was not read | nothing was concluded; run the same command again
-    waits for approvals: 5: deploy-prod-hotfix has not run: manual | git hotfix status   (there is nothing in production to take back)
+    waits for approvals: 5: deploy-prod-hotfix has not run: nobody has played it | git hotfix status   (there is nothing in production to take back)
     rejected: 5: deploy-prod-hotfix was rejected and never ran | git hotfix status   (there is nothing in production to take back)
     runs: wait: deploy-prod-hotfix (job 991) to end: running
     succeeded: play rollback-prod-hotfix (job 993)

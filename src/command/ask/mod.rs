@@ -36,7 +36,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         Asked::Open(request) => request,
         Asked::Nobody(why, next) => {
             ctx.ui.line(why);
-            ctx.ui.hint(next);
+            ctx.hint(next);
             return Ok(Exit::Done);
         }
     };
@@ -44,7 +44,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     if args.post {
         post(ctx, gitlab, s, &request.note())?;
     } else if s.merge_request.known().is_some() {
-        ctx.ui.hint("put it on the merge request, with mentions: git hotfix ask --post");
+        ctx.hint("put it on the merge request, with mentions: git hotfix ask --post");
     }
     Ok(Exit::Done)
 }

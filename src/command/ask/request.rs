@@ -3,6 +3,7 @@
 use crate::error::{Kind, Problem, Result};
 use crate::hotfix::rung::slots;
 use crate::hotfix::snapshot::{Fact, RunStatus, Snapshot};
+use crate::ui::status::role_words;
 use crate::ui::{Block, Style, Text};
 
 /// Whether there is anything to ask.
@@ -54,7 +55,7 @@ impl Request {
         }
         if !matches!(deployment.job.status, RunStatus::Manual | RunStatus::Created) {
             let why = format!(
-                "{} is {}; nobody needs to approve",
+                "{} is beyond that ({}): nobody needs to approve",
                 deployment.job.name,
                 deployment.job.status.words()
             );
@@ -119,9 +120,9 @@ impl Request {
     fn parts(&self) -> Vec<(&'static str, Vec<Line>)> {
         let words = |text: &str| vec![Piece::Words(text.to_owned())];
         let given =
-            self.given.iter().map(|(role, who)| words(&format!("{}: {who} has approved", plain(role))));
+            self.given.iter().map(|(role, who)| words(&format!("{}: {who} has approved", role_words(role))));
         let open = self.open.iter().map(|(role, who)| {
-            let mut line = words(&format!("{}: ", plain(role)));
+            let mut line = words(&format!("{}: ", role_words(role)));
             if who.is_empty() {
                 line.push(Piece::Words("nobody who may was found; a maintainer knows".to_owned()));
             }
@@ -228,11 +229,6 @@ impl Piece {
             }
         }
     }
-}
-
-/// `tech-lead` as people say it.
-fn plain(role: &str) -> String {
-    role.replace('-', " ")
 }
 
 /// Titles are other people's words: no mention, no markup, no link, no command of theirs gets through.

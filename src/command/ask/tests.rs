@@ -114,7 +114,7 @@ fn it_reads_for_somebody_who_never_uses_git() {
 
     Who must approve
       tech lead: bo has approved
-      pm: dan or eve
+      PM: dan or eve
 
     How
       open https://gitlab.example/shop/web_app/-/jobs/991 and approve or reject
@@ -155,7 +155,7 @@ fn the_note_mentions_those_it_asks_and_lets_no_title_act() {
     **Who must approve**
 
     - tech lead: @bo
-    - pm: @cleo or @dan_d
+    - PM: @cleo or @dan_d
 
     **How**
 
@@ -181,7 +181,7 @@ fn where_nobody_must_be_asked_it_says_so() {
     insta::assert_snapshot!(lines.join("\n"), @"
     everybody who must approve has approved; it is NOT running yet | whoever may deploy starts it: git hotfix deploy
     refused no deployment waits for approval yet | git hotfix wait build   (then: git hotfix ask)
-    deploy-prod-hotfix is running; nobody needs to approve | git hotfix status
+    deploy-prod-hotfix is beyond that (running): nobody needs to approve | git hotfix status
     refused production asks nobody for approval | git hotfix doctor
     ");
 }

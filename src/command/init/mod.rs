@@ -83,7 +83,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let config = ctx.with_file(Some(text.as_bytes()), FILE_NAME)?;
     Context::migrations(&config)?;
     ctx.ui.document(&text);
-    if !args.yes && !ctx.ui.confirm(&format!("write {}?", path.display()), "--yes")? {
+    if !args.yes && !ctx.ui.confirm(&format!("write {}?", path.display()), "git hotfix init --yes")? {
         return Err(Problem::new(Kind::Refused, "not confirmed: nothing was written")
             .hint("run it again when it is wanted: git hotfix init"));
     }
@@ -114,7 +114,12 @@ fn settle(ctx: &Context, looked: &Looked, args: &Args) -> Result<Draft> {
         let values = match guess.answer {
             Answer::Is(values) => values,
             Answer::OneOf(choices) if !args.yes => {
-                let index = ctx.ui.select(&guess.question, &choices, 0, guess.flag)?;
+                let index = ctx.ui.select(
+                    &guess.question,
+                    &choices,
+                    0,
+                    &format!("git hotfix init {}", guess.flag),
+                )?;
                 choices.into_iter().skip(index).take(1).collect()
             }
             Answer::OneOf(choices) => {
@@ -123,7 +128,7 @@ fn settle(ctx: &Context, looked: &Looked, args: &Args) -> Result<Draft> {
             Answer::Ask(Some(fallback)) if args.yes => fallback,
             Answer::Ask(None) if args.yes => return Err(open(&guess.question, guess.flag)),
             Answer::Ask(_) => {
-                let line = ctx.ui.input(&guess.question, None, guess.flag)?;
+                let line = ctx.ui.input(&guess.question, None, &format!("git hotfix init {}", guess.flag))?;
                 line.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
             }
         };
@@ -135,7 +140,7 @@ fn settle(ctx: &Context, looked: &Looked, args: &Args) -> Result<Draft> {
 /// A question that `--yes` does not answer.
 fn open(question: &str, flag: &str) -> Problem {
     Problem::new(Kind::Refused, format!("could not be found out: {question}"))
-        .hint(format!("answer it on the command line with `{flag}`"))
+        .hint(format!("answer it on the command line: git hotfix init {flag}"))
 }
 
 fn write(path: &Path, text: &str, force: bool) -> Result<()> {

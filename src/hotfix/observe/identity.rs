@@ -36,7 +36,12 @@ pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
         return Ok(Found { branch, request: None, candidates: Vec::new(), asked: false });
     };
     let by_iid = |iid: u64| -> Result<Found> {
-        let mr = gitlab.merge_request(iid)?;
+        let mr = gitlab.merge_request(iid).map_err(|error| match error.says_absent() {
+            true => Problem::new(Kind::Config, format!("there is no merge request !{iid}"))
+                .because("GitLab says the same of one that the token's user may not see")
+                .hint("see the hotfixes in flight: git hotfix list   (and whose token it is: git hotfix doctor)"),
+            false => error.into(),
+        })?;
         if mr.target_branch != production {
             return Err(Problem::new(
                 Kind::Refused,

@@ -122,14 +122,21 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
             },
         ),
         (open, _) => {
-            let names: Vec<&str> = open.iter().map(|slot| slot.role.name.as_str()).collect();
             let mut people: Vec<String> = Vec::new();
-            for person in open.iter().filter_map(|slot| slot.rule).flat_map(|rule| &rule.may) {
-                if *person != deployment.triggered_by && !people.contains(person) {
-                    people.push(person.clone());
-                }
+            let mut each = Vec::new();
+            for slot in open {
+                let may = slot.rule.into_iter().flat_map(|rule| &rule.may);
+                let may: Vec<&str> =
+                    may.map(String::as_str).filter(|person| *person != deployment.triggered_by).collect();
+                each.push(match may.is_empty() {
+                    true => slot.role.name.clone(),
+                    false => format!("{} ({})", slot.role.name, may.join(" or ")),
+                });
+                people.extend(may.into_iter().map(str::to_owned));
             }
-            Check::wait(Who::People(people), format!("approval by {}", names.join(" and ")))
+            people.sort();
+            people.dedup();
+            Check::wait(Who::People(people), format!("approval by {}", each.join(" and ")))
         }
     }
 }
@@ -209,7 +216,7 @@ fn vote(s: &Snapshot, deployment: &Deployment, slots: &[Slot], ballot: &Ballot) 
                 _ => {
                     return refused(
                         format!("{} can fill none of the roles that must approve", me.username),
-                        "see who can: git hotfix status   (or name the role: git hotfix approve --as <role>)"
+                        "ask those who can: git hotfix ask --post   (who that is: git hotfix status)"
                             .to_owned(),
                     );
                 }

@@ -36,7 +36,7 @@ pub(super) fn check(s: &Snapshot, index: usize) -> Check {
             (Fact::Absent, Some(mr)) => Check::blocked(
                 Kind::Refused,
                 format!("!{} has not landed on {} yet", mr.iid, s.policy.production_branch),
-                "see how the backport will go: git hotfix backport --dry-run   (and when it has landed, run this again)",
+                "git hotfix ship   (or see how the backport will go: git hotfix backport --dry-run)",
             ),
             (Fact::Absent, None) => Check::blocked(
                 Kind::Refused,

@@ -25,10 +25,16 @@ pub(super) fn check(s: &Snapshot, index: usize) -> Check {
                     format!("git hotfix backport --continue {}", typed(&format!("!{}", request.iid))),
                 )
             }
-            _ => Check::wait(
-                Who::People(request.assignees.clone()),
-                format!("!{} to be reviewed and merged at {}", request.iid, request.web_url),
-            ),
+            _ => {
+                let by = match request.assignees.is_empty() {
+                    true => String::new(),
+                    false => format!(" ({})", request.assignees.join(" or ")),
+                };
+                Check::wait(
+                    Who::People(request.assignees.clone()),
+                    format!("!{}{by} to be reviewed and merged at {}", request.iid, request.web_url),
+                )
+            }
         },
         Fact::Absent if matches!(lane.pick, Fact::Known(Pick::AlreadyThere)) => {
             Check::done(format!("{} holds it", lane.target))

@@ -105,7 +105,10 @@ fn not_yet(deployment: &Deployment) -> Option<Check> {
         }
         RunStatus::Failed => None,
         RunStatus::Manual | RunStatus::Created | RunStatus::Skipped | RunStatus::Scheduled => {
-            nothing(format!("{} has not run: {}", job.name, job.status.words()))
+            nothing(match job.status {
+                RunStatus::Manual => format!("{} has not run: nobody has played it", job.name),
+                _ => format!("{} has not run: it is {}", job.name, job.status.words()),
+            })
         }
         status => Some(Check::wait(
             Who::GitLab,

@@ -76,6 +76,7 @@ fn the_placeholder_says_everything_and_is_finished_in_a_work_tree() {
     std::fs::write(tree.join(SESSION), RESOLVED).unwrap();
     dev.git_in(&tree, &["add", SESSION]);
     dev.run(&["backport", "--continue", "!413"]).ends(0).says("!413 is resolved");
+    dev.run(&["backport", "--continue", "!413"]).ends(0).says("!413 has no conflict to finish");
     mended(&lab);
     let tip = lab.tip(&branch);
     dev.git(&["fetch", "--quiet", "--no-write-fetch-head", "origin"]);

@@ -69,8 +69,8 @@ fn without_a_clone() {
     far(&bo, &["status"]).ends(2).says("say which hotfix");
     far(&bo, &["list"]).ends(0).says("!412");
     far(&bo, &["list", "--missing"]).ends(3);
-    far(&bo, &["backport", "!412"]).ends(2).says("without -R");
-    far(&bo, &["start", "x"]).ends(2).says("without -R");
+    far(&bo, &["backport", "!412"]).ends(2).says("-R does not go with it");
+    far(&bo, &["start", "x"]).ends(2).says("-R does not go with it");
     dev.run(&["ship", "--yes"]).ends(0);
     far(&bo, &["verify", "!412"]).ends(8);
     assert!(lab.server.with_world(|world| world.merge_as("mia", 413)).is_success());

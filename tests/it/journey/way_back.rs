@@ -50,7 +50,7 @@ fn a_deployment_goes_back_once_and_stays_back() {
       api-gateway  v62  live (before: v61)
     error: nobody answered: Play rollback-prod-hotfix (job 1027)?
       caused by: there is no terminal to ask on
-    hint: answer it on the command line with `--yes`
+    hint: answer it on the command line: git hotfix rollback --yes
     ");
     assert_eq!(played(&lab), 0);
     let done = dev.run(&["rollback", "--yes"]).ends(0);
@@ -196,7 +196,7 @@ fn going_back_over_migrations_needs_a_yes_of_its_own() {
       work with them
     error: its migrations stay, and nobody said that this is all right
       caused by: what ran before may not work with what they did to the database
-    hint: make sure that it does, then add: --despite-migrations
+    hint: make sure that it does, then: git hotfix rollback --despite-migrations
     ");
     assert_eq!(played(&lab), 0);
     dev.run(&["rollback", "--yes", "--despite-migrations"]).ends(0).says("what its migrations did stays");
@@ -220,7 +220,6 @@ fn what_landed_is_reverted_and_the_lanes_follow() {
     ✓ pushed revert/login-500-######## at ########
     ✓ opened the merge request revert/login-500-######## -> main: !414
     hint: it is a hotfix of its own: git hotfix ship '!414'
-    hint: production runs on meanwhile; to take it back at once: git hotfix rollback
     !414 open to main
     ");
     dev.run(&["revert", "!412"]).ends(0).says("!414 open to main");

@@ -253,7 +253,7 @@ fn votes() {
     ]);
     assert_snapshot!(text, @r"
     approve (5): zoe can fill none of the roles that must approve
-      hint: see who can: git hotfix status   (or name the role: git hotfix approve --as <role>)
+      hint: ask those who can: git hotfix ask --post   (who that is: git hotfix status)
     approve (2): there is no role `ceo` (roles: tech-lead, pm)
       hint: git hotfix approve --as tech-lead
     approve (5): GitLab does not let ana approve: it is your own deployment, since you merged
@@ -327,7 +327,7 @@ fn backports() {
     ]);
     assert_snapshot!(text, @r"
     backport (5): !412 has not landed on main yet
-      hint: see how the backport will go: git hotfix backport --dry-run   (and when it has landed, run this again)
+      hint: git hotfix ship   (or see how the backport will go: git hotfix backport --dry-run)
     backport (5): nothing has landed yet
       hint: git hotfix ship   (or name what landed: git hotfix backport <commit>)
     backport (3): !415 was merged with its conflicts unresolved: develop still lacks the fix

@@ -25,11 +25,9 @@ impl Told {
             .map(|arg| if arg.contains([' ', '!', '*']) { format!("'{arg}'") } else { (*arg).to_owned() })
             .collect();
         self.0.push_str(&format!("$ git hotfix {}\n{}\n[{code}]\n", quoted.join(" "), err.trim_end()));
-        // clap's own errors end with how to ask for help.
-        let ends = err.contains("For more information, try '--help'.");
         let hints: Vec<&str> =
             err.lines().filter_map(|line| line.trim_start().strip_prefix("hint: ")).collect();
-        assert!(ends || !hints.is_empty(), "no way out of {args:?}: {err}");
+        assert!(!hints.is_empty(), "no way out of {args:?}: {err}");
         for hint in hints {
             let wrong: Vec<String> =
                 commands::named(hint).iter().filter_map(|words| commands::wrong(words)).collect();
@@ -77,6 +75,7 @@ fn words_that_are_none() {
             &["strat", "login-500"],
             &["start"],
             &["start", "bad..name"],
+            &["start", "log in!"],
             &["start", "-x"],
             &["deploy", "--timeout", "soon"],
             &["wait", "lunch"],
@@ -87,6 +86,11 @@ fn words_that_are_none() {
             &["verify", "--confirm", " "],
             &["demo", "--scenario", "nonsense"],
             &["completion", "powershell"],
+            &["ci", "check"],
+            &["ci", "chek", ".gitlab-ci.yml"],
+            &["help", "nonsense"],
+            &["-C", "nowhere", "status"],
+            &["status", "--jsn"],
             &["ci", "backport"],
             &["ci", "backport", "--outside-pipeline", " "],
             &["backport", "--continue", "--abort"],
@@ -95,38 +99,31 @@ fn words_that_are_none() {
     assert_snapshot!(told.0, @r#"
     $ git hotfix strat login-500
     error: unrecognized subcommand 'strat'
-
-      tip: some similar subcommands exist: 'status', 'start'
-
-    Usage: git hotfix [OPTIONS] [COMMAND]
-
-    For more information, try '--help'.
+    hint: did you mean: git hotfix start login-500
+    hint: did you mean: git hotfix status login-500
+    hint: all that it takes: git hotfix -h
     [2]
     $ git hotfix start
-    error: the following required arguments were not provided:
-      <SLUG>
-
-    Usage: git hotfix start <SLUG>
-
-    For more information, try '--help'.
+    error: the following required arguments were not provided: <SLUG>
+    hint: for example: git hotfix start login-500
+    hint: all that it takes: git hotfix start -h
     [2]
     $ git hotfix start bad..name
     error: `bad..name` does not make a branch name
-    hint: use letters, digits and dashes: git hotfix start login-500
+    hint: use letters, digits and dashes: git hotfix start bad-name
+    [2]
+    $ git hotfix start 'log in!'
+    error: `log in!` does not make a branch name
+    hint: use letters, digits and dashes: git hotfix start log-in
     [2]
     $ git hotfix start -x
     error: unexpected argument '-x' found
-
-      tip: to pass '-x' as a value, use '-- -x'
-
-    Usage: git hotfix start [OPTIONS] <SLUG>
-
-    For more information, try '--help'.
+    hint: for example: git hotfix start login-500
+    hint: all that it takes: git hotfix start -h
     [2]
     $ git hotfix deploy --timeout soon
     error: invalid value 'soon' for '--timeout <TIME>': say it like 90s, 15m or 2h
-
-    For more information, try '--help'.
+    hint: all that it takes: git hotfix deploy -h
     [2]
     $ git hotfix wait lunch
     error: not a GitLab URL: a path on this machine, or a transport of another kind
@@ -135,7 +132,7 @@ fn words_that_are_none() {
     [4]
     $ git hotfix status '!12x'
     error: `!12x` is no merge request number
-    hint: name it like '!412'
+    hint: name it like this: git hotfix status '!412'   (in flight: git hotfix list)
     [2]
     $ git hotfix status https://elsewhere.example/shop/web/-/merge_requests/4
     error: not a GitLab URL: a path on this machine, or a transport of another kind
@@ -143,12 +140,9 @@ fn words_that_are_none() {
     hint: or another remote: git config hotfix.remote <name>
     [4]
     $ git hotfix status --host gitlab.example
-    error: the following required arguments were not provided:
-      --repo <PROJECT>
-
-    Usage: git hotfix status --repo <PROJECT> --host <HOST> [HOTFIX]
-
-    For more information, try '--help'.
+    error: the following required arguments were not provided: --repo <PROJECT>
+    hint: usage: git hotfix status --repo <PROJECT> --host <HOST> [HOTFIX]
+    hint: all that it takes: git hotfix status -h
     [2]
     $ git hotfix approve --reject --comment xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
     error: the comment is longer than the 255 characters GitLab takes
@@ -165,10 +159,33 @@ fn words_that_are_none() {
           revert; what each tells: git hotfix demo --list
     [2]
     $ git hotfix completion powershell
-    error: invalid value 'powershell' for '<SHELL>'
-      [possible values: bash, zsh, fish]
-
-    For more information, try '--help'.
+    error: invalid value 'powershell' for '<SHELL>' [possible values: bash, zsh, fish]
+    hint: for example: git hotfix completion bash
+    hint: all that it takes: git hotfix completion -h
+    [2]
+    $ git hotfix ci check
+    error: the following required arguments were not provided: <FILE>
+    hint: for example: git hotfix ci check .gitlab-ci.yml
+    hint: all that it takes: git hotfix ci check -h
+    [2]
+    $ git hotfix ci chek .gitlab-ci.yml
+    error: unrecognized subcommand 'chek'
+    hint: did you mean: git hotfix ci check .gitlab-ci.yml
+    hint: all that it takes: git hotfix ci -h
+    [2]
+    $ git hotfix help nonsense
+    error: there is no command `nonsense`
+    hint: see those there are: git hotfix help
+    [2]
+    $ git hotfix -C nowhere status
+    error: cannot change to `nowhere`
+      caused by: No such file or directory (os error 2)
+    hint: name a clone: git hotfix status -C <dir>
+    [2]
+    $ git hotfix status --jsn
+    error: unexpected argument '--jsn' found
+    hint: did you mean: git hotfix status --json
+    hint: all that it takes: git hotfix status -h
     [2]
     $ git hotfix ci backport
     error: this is no GitLab job (GITLAB_CI is not set)
@@ -182,10 +199,8 @@ fn words_that_are_none() {
     [2]
     $ git hotfix backport --continue --abort
     error: the argument '--continue' cannot be used with '--abort'
-
-    Usage: git hotfix backport --continue [HOTFIX]
-
-    For more information, try '--help'.
+    hint: usage: git hotfix backport --continue [HOTFIX]
+    hint: all that it takes: git hotfix backport -h
     [2]
     "#);
 }
@@ -216,7 +231,7 @@ fn places_that_are_none() {
     warning: GitLab was not asked: not a GitLab URL: a path on this machine, or a transport of another
              kind
     error: `nowhere` names no commit
-    hint: git log --oneline develop   shows some
+    hint: git log --oneline origin/develop   shows some
     [2]
     $ git hotfix start login-500
     error: git ls-remote failed (exit code 128)
@@ -283,6 +298,100 @@ fn a_start_that_would_lose_something() {
 }
 
 #[test]
+fn called_by_name_from_another_branch() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    dev.run(&["open"]).ends(0);
+    dev.git(&["switch", "--quiet", "main"]);
+    let mut told = Told::new();
+    told.desk(
+        &dev,
+        &[
+            &["rollback"],
+            &["merge", "!412"],
+            &["approve", "!412", "--yes"],
+            &["verify", "!412"],
+            &["rollback", "!412"],
+            &["backport", "!412", "--to", "develop"],
+            &["wait", "approve", "!412"],
+            &["wait", "lunch"],
+            &["wait", "lunch", "!412"],
+        ],
+    );
+    dev.run(&["merge", "!412", "--yes"]).ends(0).says("git hotfix deploy '!412'");
+    told.desk(&dev, &[&["deploy", "!412", "--timeout", "0s"], &["approve", "!412", "--yes"]]);
+    lab.approve();
+    dev.run(&["deploy", "!412", "--yes"]).ends(0).says("git hotfix verify '!412' --confirm <what you saw>");
+    told.desk(&dev, &[&["rollback", "!412"], &["verify", "!412"]]);
+    dev.run(&["rollback", "!412", "--yes"]).ends(0).says("take it back there: git hotfix revert '!412'");
+    let status = dev.run(&["status", "!412", "--porcelain"]).ends(0);
+    assert!(status.out.ends_with("next -\n"), "{}", status.out);
+    assert_snapshot!(lab.redact(&told.0), @r"
+    $ git hotfix rollback
+    error: main is checked out, which is no hotfix
+    hint: name it: git hotfix rollback <branch | !iid | url | commit>   (in flight: git hotfix list)
+    hint: or begin one: git hotfix start <slug>
+    [2]
+    $ git hotfix merge '!412'
+    error: nobody answered: Merge !412?
+      caused by: there is no terminal to ask on
+    hint: answer it on the command line: git hotfix merge '!412' --yes
+    [5]
+    $ git hotfix approve '!412' --yes
+    error: !412 is not merged yet
+    hint: git hotfix merge '!412'   (or all in order: git hotfix ship '!412')
+    [5]
+    $ git hotfix verify '!412'
+    hint: git hotfix merge '!412'   (or all in order: git hotfix ship '!412')
+    [5]
+    $ git hotfix rollback '!412'
+    error: nothing has landed: there is nothing in production to take back
+    hint: git hotfix status '!412'   (or give the hotfix up: git hotfix abort '!412')
+    [5]
+    $ git hotfix backport '!412' --to develop
+    error: !412 has not landed on main yet
+    hint: git hotfix ship '!412'   (or see how the backport will go: git hotfix backport '!412' --dry-run)
+    [5]
+    $ git hotfix wait approve '!412'
+    error: it waits for you to merge !412
+    hint: git hotfix merge '!412'
+    [5]
+    $ git hotfix wait lunch
+    error: there is no rung `lunch` to wait for
+    hint: git hotfix wait <rung>   (one of: push, open, pipeline, review, merge, build, approve, deploy, migrate, backport, close)
+    hint: or a hotfix; those in flight: git hotfix list
+    [2]
+    $ git hotfix wait lunch '!412'
+    error: there is no rung `lunch` to wait for
+    hint: git hotfix wait <rung>   (one of: push, open, pipeline, review, merge, build, approve, deploy, migrate, backport, close)
+    [2]
+    $ git hotfix deploy '!412' --timeout 0s
+    waiting for approval by tech-lead (bo) and pm (cleo or dan)
+    error: still waiting for approval by tech-lead (bo) and pm (cleo or dan)
+    hint: git hotfix wait '!412'   (or see: git hotfix status '!412')
+    [8]
+    $ git hotfix approve '!412' --yes
+    error: dev can fill none of the roles that must approve
+    hint: ask those who can: git hotfix ask '!412' --post   (who that is: git hotfix status '!412')
+    [5]
+    $ git hotfix rollback '!412'
+    takes out of production:
+      ########  !412  Fix login 500 without a session
+    goes back to ########
+      portal       v42  live (before: v41)
+      admin        v52  live (before: v51)
+      api-gateway  v62  live (before: v61)
+    error: nobody answered: Play rollback-prod-hotfix (job 1027)?
+      caused by: there is no terminal to ask on
+    hint: answer it on the command line: git hotfix rollback '!412' --yes
+    [5]
+    $ git hotfix verify '!412'
+    hint: git hotfix backport '!412'   (or all in order: git hotfix ship '!412')
+    [5]
+    ");
+}
+
+#[test]
 fn too_early() {
     let lab = Lab::new(story("clean"));
     let dev = lab.fixed();
@@ -338,7 +447,7 @@ fn too_early() {
     $ git hotfix abort
     error: nobody answered: Close the merge request and remove the branch on the remote?
       caused by: there is no terminal to ask on
-    hint: answer it on the command line with `--yes`
+    hint: answer it on the command line: git hotfix abort --yes
     [5]
     $ git hotfix open --reviewer nobody
     ✓ pushed hotfix/login-500 at ########
@@ -348,12 +457,12 @@ fn too_early() {
     $ git hotfix merge
     error: nobody answered: Merge !412?
       caused by: there is no terminal to ask on
-    hint: answer it on the command line with `--yes`
+    hint: answer it on the command line: git hotfix merge --yes
     [5]
     $ git hotfix abort
     error: nobody answered: Close the merge request and remove the branch on the remote?
       caused by: there is no terminal to ask on
-    hint: answer it on the command line with `--yes`
+    hint: answer it on the command line: git hotfix abort --yes
     [5]
     $ git hotfix approve --yes
     error: !412 is not merged yet
@@ -364,9 +473,9 @@ fn too_early() {
     hint: git hotfix wait build   (then: git hotfix ask)
     [5]
     $ git hotfix status '!999'
-    error: GET /projects/shop%2Fweb/merge_requests/999: 404 Not found
-    hint: GitLab also answers 404 for what the token's user may not see
-    hint: which project and which user that is: git hotfix doctor
+    error: there is no merge request !999
+      caused by: GitLab says the same of one that the token's user may not see
+    hint: see the hotfixes in flight: git hotfix list   (and whose token it is: git hotfix doctor)
     [4]
     $ git hotfix status nope
     error: there is no such hotfix here or on GitLab
@@ -397,7 +506,7 @@ fn not_yours() {
     assert_snapshot!(lab.redact(&told.0), @r"
     $ git hotfix approve --yes
     error: dev can fill none of the roles that must approve
-    hint: see who can: git hotfix status   (or name the role: git hotfix approve --as <role>)
+    hint: ask those who can: git hotfix ask --post   (who that is: git hotfix status)
     [5]
     $ git hotfix approve --as ceo --yes
     error: there is no role `ceo` (roles: tech-lead, pm)
@@ -416,14 +525,14 @@ fn not_yours() {
       ########  !412  Fix login 500 without a session
     error: nobody answered: Play deploy-prod-hotfix (job 1025)?
       caused by: there is no terminal to ask on
-    hint: answer it on the command line with `--yes`
+    hint: answer it on the command line: git hotfix deploy --yes
     [5]
     $ git hotfix ship
     ships:
       ########  !412  Fix login 500 without a session
     error: nobody answered: Play deploy-prod-hotfix (job 1025)?
       caused by: there is no terminal to ask on
-    hint: answer it on the command line with `--yes`
+    hint: answer it on the command line: git hotfix ship --yes
     [5]
     $ git hotfix approve --yes --as pm
     error: GitLab does not let dev approve: it is your own deployment, since you merged
