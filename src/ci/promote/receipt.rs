@@ -52,7 +52,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Outcome::Untouched => "untouched",
             Outcome::Releasing => "on the way",

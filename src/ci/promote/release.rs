@@ -125,10 +125,11 @@ fn put(
     }
 }
 
-/// The newest release, if it is another than the one known before.
+/// The first release after the one known before. What came after it is somebody else's, and is found to have
+/// taken its place.
 fn appeared(site: &Site<'_>, heroku: &str, known: Option<&str>) -> Result<Option<Release>> {
-    let newest = site.heroku.releases(heroku, 1)?.into_iter().next();
-    Ok(newest.filter(|release| Some(release.id.as_str()) != known))
+    let releases = site.heroku.releases(heroku, 20)?;
+    Ok(releases.into_iter().take_while(|release| Some(release.id.as_str()) != known).last())
 }
 
 /// Looks for a new release for as long as one may take to appear.

@@ -14,8 +14,8 @@ use crate::error::{Kind, Problem, Result};
 enum Way {
     /// It runs what it ran before.
     There(Release),
-    /// It goes back from this release.
-    Back { to: Mark, from: Release },
+    /// It goes back from this release. The newest one need not run, and is no sign of having gone back.
+    Back { to: Mark, from: Release, newest: Option<String> },
 }
 
 /// Takes every app back. `receipt` is the new one, made of the promotion's; the health pages are those of the
@@ -57,7 +57,7 @@ pub fn roll_back(
                 let now = site.heroku.releases(&row.heroku, 20);
                 let now = now.map(|releases| current(&releases).map_or(0, |release| release.version));
                 problem.causes.push(match now {
-                    Ok(version) => format!("{} runs v{version} ({:?})", row.name, row.outcome).to_lowercase(),
+                    Ok(version) => format!("{} runs v{version} ({})", row.name, row.outcome.words()),
                     Err(error) => format!("{} runs unknown ({error})", row.name),
                 });
             }
@@ -106,7 +106,8 @@ fn look(site: &Site<'_>, row: &super::AppReceipt) -> Result<Way> {
         )
         .hint("revert instead: git hotfix revert"));
     }
-    Ok(Way::Back { to: before.clone(), from: now })
+    let newest = releases.into_iter().next().map(|release| release.id);
+    Ok(Way::Back { to: before.clone(), from: now, newest })
 }
 
 fn one(
@@ -124,12 +125,12 @@ fn one(
             tell(Event::Done { app: &name, what: format!("runs v{}, what it ran before", now.version) });
             now.clone()
         }
-        Way::Back { to, from } => {
+        Way::Back { to, newest, .. } => {
             let release = timed(site, receipt, at, Stage::Release, || {
                 let made = match site.heroku.roll_back(&heroku, &to.id) {
                     Ok(made) => made,
                     // The answer was lost, not the request perhaps; it is not sent again.
-                    Err(error) if error.is_ambiguous() => match settled(site, &heroku, Some(&from.id))? {
+                    Err(error) if error.is_ambiguous() => match settled(site, &heroku, newest.as_deref())? {
                         Some(made) => made,
                         None => {
                             return Err(Problem::new(

@@ -170,4 +170,48 @@ mod tests {
             assert_eq!((problem.kind.exit_code(), fault.passes()), (code, passes), "{fault:?}");
         }
     }
+
+    #[test]
+    fn each_fault_says_what_mends_it() {
+        let origin = http::Origin::of(&url::Url::parse("https://registry.example").unwrap()).unwrap();
+        let gone = http::Error::Unreachable { origin, why: "connection reset".to_owned() };
+        let said = |why: &str| format!("registry.example: {why}");
+        let mut told = String::new();
+        for fault in [
+            Fault::Cut(gone),
+            Fault::Cut(http::Error::Impossible { what: "no host".to_owned() }),
+            Fault::Busy { after: None, why: said("TOOMANYREQUESTS") },
+            Fault::Broken(said("500 UNKNOWN: no space left on device")),
+            Fault::Renewed,
+            Fault::Denied(said("401 UNAUTHORIZED")),
+            Fault::Absent(said("404 MANIFEST_UNKNOWN")),
+            Fault::Refused(said("400 UNSUPPORTED")),
+            Fault::Wrong(said("served blob 0123456789ab with other bytes")),
+            Fault::Unfit("it is an index of indexes".to_owned()),
+        ] {
+            let problem = fault.problem("no image registry.example/shop/web/portal");
+            told.push_str(&format!("[{}] {problem}\n", problem.kind.exit_code()));
+            problem.hints.iter().for_each(|hint| told.push_str(&format!("    hint: {hint}\n")));
+        }
+        insta::assert_snapshot!(told, @r#"
+        [6] no image registry.example/shop/web/portal: https://registry.example could not be reached: connection reset
+            hint: what has arrived stays there: run the same command again
+        [4] no image registry.example/shop/web/portal: no host
+            hint: see which address and which token are used: git hotfix doctor
+        [6] no image registry.example/shop/web/portal: registry.example: TOOMANYREQUESTS
+            hint: what has arrived stays there: run the same command again
+        [7] no image registry.example/shop/web/portal: registry.example: 500 UNKNOWN: no space left on device
+            hint: the registry itself needs mending (is its disk full?)
+            hint: what has arrived stays there: run the same command again
+        [6] no image registry.example/shop/web/portal: the token ran out on the way
+            hint: what has arrived stays there: run the same command again
+        [4] no image registry.example/shop/web/portal: registry.example: 401 UNAUTHORIZED
+        [5] no image registry.example/shop/web/portal: registry.example: 404 MANIFEST_UNKNOWN
+        [7] no image registry.example/shop/web/portal: registry.example: 400 UNSUPPORTED
+            hint: nothing of it was used; mend what the registry says (or what answers in its place), then run the same command again
+        [1] no image registry.example/shop/web/portal: registry.example: served blob 0123456789ab with other bytes
+            hint: nothing of it was used; run the same command again, and if it comes again push the image anew
+        [5] no image registry.example/shop/web/portal: it is an index of indexes
+        "#);
+    }
 }

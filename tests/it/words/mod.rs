@@ -3,4 +3,5 @@
 mod commands;
 mod guides;
 mod ladder;
+mod promote;
 mod refusals;

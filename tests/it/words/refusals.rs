@@ -10,15 +10,15 @@ use crate::lab::{Desk, Lab, story};
 
 /// What each call says, below the call as it was typed. Each must fail, and end with a way out that the
 /// program takes.
-struct Told(String);
+pub(super) struct Told(pub(super) String);
 
 impl Told {
-    fn new() -> Told {
+    pub(super) fn new() -> Told {
         Told(String::new())
     }
 
     #[track_caller]
-    fn add(&mut self, args: &[&str], code: i32, out: &str, err: &str) {
+    pub(super) fn add(&mut self, args: &[&str], code: i32, out: &str, err: &str) {
         assert_ne!(code, 0, "{args:?} did not fail: {out}");
         let quoted: Vec<String> = args
             .iter()
