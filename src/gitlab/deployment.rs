@@ -68,6 +68,8 @@ pub struct Deployable {
     pub name: String,
     /// Its state.
     pub status: CiStatus,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
     /// Its pipeline.
     pub pipeline: Option<JobPipeline>,
     /// Its page.

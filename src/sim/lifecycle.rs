@@ -301,7 +301,8 @@ impl World {
         let jobs: Vec<u64> =
             self.jobs.iter().filter(|job| job.pipeline == pipeline).map(|job| job.id).collect();
         for deployment in &mut self.deployments {
-            deployment.taken_back |= deployment.job.is_some_and(|job| jobs.contains(&job));
+            let brought = deployment.status == "success";
+            deployment.taken_back |= brought && deployment.job.is_some_and(|job| jobs.contains(&job));
         }
     }
 

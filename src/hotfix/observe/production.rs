@@ -161,7 +161,7 @@ fn deployment(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Option<De
         status: RunStatus::parse(deployable.status.as_str()),
         failure_reason: None,
         web_url: deployable.web_url.clone().unwrap_or_default(),
-        finished_at: None,
+        finished_at: deployable.finished_at,
     };
     let rules = rules(site, row)?;
     Ok(Some(Deployment {

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use jiff::Timestamp;
+
 use crate::gitlab::{self, CiStatus, Client, Deployment, DeploymentStatus, Job};
 
 /// The hotfix lane's jobs in each pipeline that was looked at.
@@ -58,16 +60,43 @@ impl LaneJobs {
         let (true, Some(pipeline)) = (names.deploy.contains(&job.name), &job.pipeline) else {
             return Ok(true);
         };
-        let made = deployment.created_at;
-        let took_back = |job: &Job| {
-            let later = made.zip(job.finished_at).is_none_or(|(made, ended)| ended > made);
-            job.name == names.rollback && job.status == CiStatus::Success && later
-        };
-        Ok(!self.of(gitlab, names, pipeline.id)?.iter().any(took_back))
+        let ended = job.finished_at.or(deployment.created_at);
+        let lane = self.of(gitlab, names, pipeline.id)?;
+        Ok(!lane.iter().any(|job| job.name == names.rollback && took_back(job, ended)))
     }
 
     /// What was read may have changed since.
     pub(in crate::hotfix) fn forget(&mut self) {
         self.0.clear();
+    }
+}
+
+/// Whether a rollback job took back what was deployed at that time. A manual job's deployment is there long before
+/// it runs: what counts is when the job ended.
+fn took_back(job: &Job, deployed: Option<Timestamp>) -> bool {
+    let later = deployed.zip(job.finished_at).is_none_or(|(deployed, ended)| ended >= deployed);
+    job.status == CiStatus::Success && later
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_deployed_after_a_rollback_stands() {
+        let job = |status: &str, finished_at: Option<&str>| -> Job {
+            serde_json::from_value(serde_json::json!({
+                "id": 7, "name": "rollback-prod-hotfix", "status": status, "finished_at": finished_at,
+                "web_url": "", "pipeline": {"id": 3},
+            }))
+            .unwrap()
+        };
+        let back = job("success", Some("2026-03-01T03:20:00Z"));
+        let at = |minute: u8| format!("2026-03-01T03:{minute:02}:00Z").parse().ok();
+        assert!(took_back(&back, at(10)) && !took_back(&back, at(30)));
+        assert!(took_back(&back, None) && took_back(&job("success", None), at(30)), "in doubt, it is gone");
+        for status in ["manual", "running", "failed", "canceled", "a word of tomorrow"] {
+            assert!(!took_back(&job(status, Some("2026-03-01T03:20:00Z")), at(10)), "{status}");
+        }
     }
 }

@@ -72,11 +72,13 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
     }
 }
 
-/// The rollback job that took this deployment back: it ended well, and after the deployment was made.
+/// The rollback job that took this deployment back: it ended well, and after the deployment.
 pub fn taken_back(s: &Snapshot) -> Option<&Job> {
     let job = s.way_back.job.known().filter(|job| job.status == RunStatus::Success)?;
-    let made = s.deployment.known()?.created_at;
-    let later = made.zip(job.finished_at).is_none_or(|(made, ended)| ended > made);
+    let deployment = s.deployment.known()?;
+    // A manual job's deployment is there long before it runs.
+    let deployed = deployment.job.finished_at.or(deployment.created_at);
+    let later = deployed.zip(job.finished_at).is_none_or(|(deployed, ended)| ended >= deployed);
     later.then_some(job)
 }
 
