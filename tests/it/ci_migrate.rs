@@ -1,6 +1,10 @@
 //! `ci migrate`: whether there is anything to do, the command in a one-off dyno to its exit status, and the
 //! release phase as the other way.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
 use git_hotfix::sim::heroku::{Ending, Script};
 use git_hotfix::sim::{Fault, FaultPlan, What};
 
@@ -161,4 +165,60 @@ fn it_refuses_another_pipeline() {
     let yard = yard.set("CI_COMMIT_BRANCH", "develop");
     let log = ends(&yard.runner.runs(&COMMAND), 5);
     assert!(log.contains("this pipeline runs for develop, not for main"), "{log}");
+}
+
+/// Stands before the rendezvous and speaks TLS, as Heroku's does: a dyno is met at `localhost` then, which only
+/// an address in numbers would be met at in plain.
+fn behind_tls(yard: &Yard) {
+    let key = include_bytes!("../data/tls/localhost.key.der").to_vec();
+    let certificate = include_bytes!("../data/tls/localhost.der").to_vec();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key).into();
+    let config =
+        config.unwrap().with_no_client_auth().with_single_cert(vec![certificate.into()], key).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("rendezvous://localhost:{}", listener.local_addr().unwrap().port());
+    let plain = yard.heroku.with_platform(|platform| platform.meet_at(address));
+    let (plain, config) = (plain.trim_start_matches("rendezvous://").to_owned(), Arc::new(config));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut wire = BufReader::new(rustls::StreamOwned::new(connection, stream.unwrap()));
+            let (mut secret, mut said) = (String::new(), Vec::new());
+            // Whoever does not trust the certificate says no more.
+            if wire.read_line(&mut secret).is_ok() {
+                let mut dyno = TcpStream::connect(&plain).unwrap();
+                dyno.write_all(secret.as_bytes()).unwrap();
+                dyno.read_to_end(&mut said).unwrap();
+                wire.get_mut().write_all(&said).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")] // Elsewhere the system's own store decides, and no file is asked.
+fn a_dyno_is_met_over_tls_where_its_certificate_is_trusted() {
+    let (yard, before) = migrating();
+    behind_tls(&yard);
+    let args = [&["ci", "migrate", "--since", before.as_str()][..], &COMMAND[2..]].concat();
+    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/authority.pem");
+    let yard = yard.set("SSL_CERT_FILE", authority);
+    script(&yard, &["== CreateTable: migrating"], Some(0));
+    let log = ends(&yard.runner.runs(&args), 0);
+    assert!(log.contains("api-gateway | == CreateTable: migrating"), "{log}");
+    script(&yard, &["rake aborted!"], Some(3));
+    let log = ends(&yard.runner.runs(&args), 7);
+    assert!(log.contains("the migration ended with 3"), "{log}");
+
+    // Where only another authority is trusted, nothing is read from it, and nothing started again.
+    let stranger = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/stranger.pem");
+    let yard = yard.set("SSL_CERT_FILE", stranger);
+    script(&yard, &["not to be seen"], Some(0));
+    let log = ends(&yard.runner.runs(&args), 7);
+    assert!(log.contains("how the migration in run.") && log.contains("is not known"), "{log}");
+    assert!(log.contains("invalid peer certificate: UnknownIssuer"), "{log}");
+    assert!(!log.contains("not to be seen"), "{log}");
+    assert_eq!(yard.writes("/dynos"), 3);
 }

@@ -194,6 +194,11 @@ impl Platform {
         }
     }
 
+    /// Lets one-off dynos be met somewhere else, as `rendezvous://<host>:<port>`; gives where they were until now.
+    pub fn meet_at(&mut self, address: String) -> String {
+        std::mem::replace(&mut self.rendezvous, address)
+    }
+
     /// Tells which commit an image was built from; its app then answers with it.
     pub fn built(&mut self, image: &str, commit: &str) {
         self.revisions.insert(image.to_owned(), commit.to_owned());
