@@ -12,15 +12,15 @@ pub struct Args {
     /// Which hotfix.
     #[command(flatten)]
     pub named: Named,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// Whether it asks.
+    #[command(flatten)]
+    pub assent: flow::Assent,
 }
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let question = "Close the merge request and remove the branch on the remote?";
-    if !args.yes && !ctx.ui.confirm(question, "git hotfix abort --yes")? {
+    if !args.assent.yes && !ctx.ui.confirm(question, "git hotfix abort --yes")? {
         return Err(
             Problem::new(Kind::Refused, "not confirmed: nothing was given up").hint("git hotfix status")
         );

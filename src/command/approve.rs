@@ -29,9 +29,9 @@ pub struct Args {
     /// Another hotfix (!<iid> or short commit) that may ship with it
     #[arg(long, value_name = "HOTFIX")]
     pub with: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// Whether it asks.
+    #[command(flatten)]
+    pub assent: flow::Assent,
 }
 
 /// Runs it.
@@ -45,7 +45,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let named = args.named.hotfix.as_deref();
     let ballot = Ballot { role: args.role.clone(), approve: !args.reject, comment: args.comment.clone() };
     let answers = Answers {
-        yes: args.yes,
+        yes: args.assent.yes,
         with: args.with.clone(),
         again: "git hotfix approve".to_owned(),
         ..Answers::default()

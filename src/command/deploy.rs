@@ -1,7 +1,5 @@
 //! `git hotfix deploy`: wait for the approvals, show what ships, play the job once, follow it.
 
-use std::time::Duration;
-
 use super::{Exit, flow};
 use crate::cli::Named;
 use crate::context::Context;
@@ -21,30 +19,29 @@ pub struct Args {
     /// After a failure or a rejection: a new job, approvals start over
     #[arg(long)]
     pub again: bool,
-    /// Show the end of the job's log
-    #[arg(long)]
-    pub log: bool,
     /// Another hotfix (!<iid> or short commit) that may ship with it
     #[arg(long, value_name = "HOTFIX")]
     pub with: Vec<String>,
-    /// Give up waiting after so long (90s, 15m, 2h): exit 8
-    #[arg(long, value_name = "TIME", value_parser = flow::duration)]
-    pub timeout: Option<Duration>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How the job is followed.
+    #[command(flatten)]
+    pub job: flow::Followed,
 }
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let answers = Answers {
-        yes: args.yes,
+        yes: args.job.assent.yes,
         with: args.with,
         bell: true,
         again: "git hotfix deploy".to_owned(),
         ..Answers::default()
     };
-    let options = flow::Options { answers, waits: true, timeout: args.timeout, ..flow::Options::default() };
+    let options = flow::Options {
+        answers,
+        waits: true,
+        timeout: args.job.patience.timeout,
+        ..flow::Options::default()
+    };
     let goal = Goal::Deploy { again: args.again };
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &goal, options)?;
     let problem = ran.problem();
@@ -52,7 +49,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     // A rejected deployment never ran: its log tells nothing.
     let failed = problem.as_ref().is_some_and(|problem| problem.kind == Kind::Rejected)
         && job.as_ref().is_some_and(|job| job.failure_reason.as_deref() != Some("deployment_rejected"));
-    if let (true, Some(job)) = (args.log || failed, job) {
+    if let (true, Some(job)) = (args.job.log || failed, job) {
         log(ctx, job.id, &job.web_url)?;
     }
     ran.show_way_back(ctx);

@@ -21,6 +21,36 @@ use crate::ui::way_back;
 /// How long something that may never come (a pipeline) is waited for.
 const GRACE: Duration = Duration::from_secs(180);
 
+/// Of every command that waits for others.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Patience {
+    /// Give up waiting after so long (90s, 15m, 2h): exit 8
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// Of every command that asks before it acts.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Assent {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Of the commands that play one job and follow it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Followed {
+    /// Show the end of the job's log
+    #[arg(long)]
+    pub log: bool,
+    /// How long it waits.
+    #[command(flatten)]
+    pub patience: Patience,
+    /// Whether it asks.
+    #[command(flatten)]
+    pub assent: Assent,
+}
+
 /// How a goal is run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Options {

@@ -16,14 +16,15 @@ pub struct Args {
     /// Let GitLab merge it as soon as it can, and do not wait
     #[arg(long)]
     pub auto: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// Whether it asks.
+    #[command(flatten)]
+    pub assent: flow::Assent,
 }
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
-    let answers = Answers { yes: args.yes, again: "git hotfix merge".to_owned(), ..Answers::default() };
+    let answers =
+        Answers { yes: args.assent.yes, again: "git hotfix merge".to_owned(), ..Answers::default() };
     let options = flow::Options { answers, waits: !args.auto, ..flow::Options::default() };
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &Goal::Merge { auto: args.auto }, options)?;
     let auto_set = args.auto && ran.outcome.snapshot.merge_request.known().is_some_and(|mr| mr.auto_merge);

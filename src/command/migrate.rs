@@ -13,14 +13,15 @@ pub struct Args {
     /// Which hotfix.
     #[command(flatten)]
     pub named: Named,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// Whether it asks.
+    #[command(flatten)]
+    pub assent: flow::Assent,
 }
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
-    let answers = Answers { yes: args.yes, again: "git hotfix migrate".to_owned(), ..Answers::default() };
+    let answers =
+        Answers { yes: args.assent.yes, again: "git hotfix migrate".to_owned(), ..Answers::default() };
     let options = flow::Options { answers, waits: true, ..flow::Options::default() };
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &Goal::Migrate, options)?;
     if let Some(problem) = ran.problem() {

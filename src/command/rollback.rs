@@ -1,7 +1,5 @@
 //! `git hotfix rollback`: play the rollback job, once, and follow it until production runs what it ran before.
 
-use std::time::Duration;
-
 use super::{Exit, deploy, flow};
 use crate::cli::Named;
 use crate::context::Context;
@@ -26,32 +24,31 @@ pub struct Args {
     /// Go back although what its migrations did stays
     #[arg(long)]
     pub despite_migrations: bool,
-    /// Show the end of the job's log
-    #[arg(long)]
-    pub log: bool,
-    /// Give up waiting after so long (90s, 15m, 2h): exit 8
-    #[arg(long, value_name = "TIME", value_parser = flow::duration)]
-    pub timeout: Option<Duration>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How the job is followed.
+    #[command(flatten)]
+    pub job: flow::Followed,
 }
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let answers = Answers {
-        yes: args.yes,
+        yes: args.job.assent.yes,
         despite_migrations: args.despite_migrations,
         again: "git hotfix rollback".to_owned(),
         ..Answers::default()
     };
-    let options = flow::Options { answers, waits: true, timeout: args.timeout, ..flow::Options::default() };
+    let options = flow::Options {
+        answers,
+        waits: true,
+        timeout: args.job.patience.timeout,
+        ..flow::Options::default()
+    };
     let goal = Goal::Rollback { again: args.again };
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &goal, options)?;
     let s = &ran.outcome.snapshot;
     let problem = ran.problem();
     let failed = problem.as_ref().is_some_and(|problem| problem.kind == Kind::Rejected);
-    if let (true, Some(job)) = (args.log || failed, s.way_back.job.known()) {
+    if let (true, Some(job)) = (args.job.log || failed, s.way_back.job.known()) {
         deploy::log(ctx, job.id, &job.web_url)?;
     }
     if let Some(problem) = problem {

@@ -1,7 +1,5 @@
 //! `git hotfix ship`: everything in its order, from wherever it is, to the opened backport. Never approves.
 
-use std::time::Duration;
-
 use super::open::Request;
 use super::{Exit, flow};
 use crate::context::Context;
@@ -26,19 +24,19 @@ pub struct Args {
     /// Backport to this branch instead of the configured ones
     #[arg(long, value_name = "BRANCH")]
     pub to: Vec<String>,
-    /// Give up waiting after so long (90s, 15m, 2h): exit 8
-    #[arg(long, value_name = "TIME", value_parser = flow::duration)]
-    pub timeout: Option<Duration>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
+    /// How long it waits.
+    #[command(flatten)]
+    pub patience: flow::Patience,
+    /// Whether it asks.
+    #[command(flatten)]
+    pub assent: flow::Assent,
 }
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     ctx.clone_here()?;
     let answers = Answers {
-        yes: args.yes,
+        yes: args.assent.yes,
         with: args.with,
         bell: true,
         again: "git hotfix ship".to_owned(),
@@ -47,7 +45,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let options = flow::Options {
         answers,
         waits: true,
-        timeout: args.timeout,
+        timeout: args.patience.timeout,
         to: args.to,
         ..flow::Options::default()
     };

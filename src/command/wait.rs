@@ -1,7 +1,5 @@
 //! `git hotfix wait`: block until the next rung (or the one named) is done; ring when it needs you.
 
-use std::time::Duration;
-
 use super::{Exit, flow, usage_problem};
 use crate::context::Context;
 use crate::error::{Problem, Result};
@@ -19,9 +17,9 @@ pub struct Args {
     /// Branch, !<iid>, merge request URL or commit; the current branch when left out
     #[arg(value_name = "HOTFIX")]
     pub hotfix: Option<String>,
-    /// Give up after so long (90s, 15m, 2h): exit 8
-    #[arg(long, value_name = "TIME", value_parser = flow::duration)]
-    pub timeout: Option<Duration>,
+    /// How long it waits.
+    #[command(flatten)]
+    pub patience: flow::Patience,
     /// Do not ring the terminal
     #[arg(long)]
     pub no_bell: bool,
@@ -47,7 +45,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let rung = args.rung().and_then(Rung::named);
     let hotfix = args.hotfix();
     let answers = Answers { bell: !args.no_bell, again: "git hotfix wait".to_owned(), ..Answers::default() };
-    let options = flow::Options { answers, waits: true, timeout: args.timeout, ..flow::Options::default() };
+    let options =
+        flow::Options { answers, waits: true, timeout: args.patience.timeout, ..flow::Options::default() };
     let ran = flow::run(ctx, hotfix, &Goal::Wait(rung), options)?;
     let s = &ran.outcome.snapshot;
     if let (Some(word), true) = (&args.rung, rung.is_none() && s.local.is_absent() && s.remote.is_absent())

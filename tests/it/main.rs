@@ -30,7 +30,6 @@ mod git_pick;
 mod git_remote;
 mod git_repo;
 mod git_worktree;
-mod guides;
 mod hostile;
 mod init;
 mod install;

@@ -37,12 +37,20 @@ fn words(rest: &str) -> Vec<String> {
             // Two spaces, or a sign of the sentence around it, end the command.
             ' ' if rest.peek() == Some(&' ') => break,
             ' ' => words.push(std::mem::take(&mut word)),
-            '`' | '"' | '\\' | '(' | ')' | ';' | ',' | '#' | '&' | '\n' | '…' | '[' | '\u{1b}' => break,
+            '`' | '"' | '\\' | '(' | ')' | ';' | ',' | '#' | '&' | '\n' | '…' | '[' | '|' | '·' | '>'
+            | '\u{1b}' => break,
             _ => word.push(c),
         }
     }
     words.push(word);
     words.iter().map(|word| word.trim_end_matches(['.', ':']).to_owned()).filter(|w| !w.is_empty()).collect()
+}
+
+/// Why this is no command line of the program, word for word.
+pub(super) fn wrong_as_it_stands(words: &[String]) -> Option<String> {
+    let line = std::iter::once("git-hotfix").chain(words.iter().map(String::as_str));
+    let error = Cli::try_parse_from(line).err()?;
+    (error.kind() != ErrorKind::DisplayHelp).then(|| error.to_string())
 }
 
 /// Why this is no command line of the program; a sentence that goes on behind it does not count.
@@ -83,4 +91,11 @@ fn a_wrong_one_is_seen() {
     assert!(why("git hotfix staus"));
     assert!(why("git hotfix start --worktree {slug}"));
     assert!(why("git hotfix deploy --again --never"));
+    let stands = |text: &str| wrong_as_it_stands(&named(text)[0]).is_none();
+    assert!(stands("| `git hotfix status '!412'` | where it stands |") && stands("git hotfix ship   # go"));
+    assert!(
+        !stands("git hotfix merge merges it")
+            && !stands("git hotfix start")
+            && !stands("git hotfix ship --fast")
+    );
 }
