@@ -61,7 +61,7 @@ impl Scenario {
                 ]),
             story("flaky-job", "coverage fails once and mia runs it again")
                 .with("coverage", fails_once)
-                .and(by("mia", When::Red, 2, Deed::RetryFailed))
+                .and(by("mia", When::Red, 6, Deed::RetryFailed))
                 .acts([
                     dev(ship, 7),
                     Act::Say("mia runs the job again while somebody watches"),
