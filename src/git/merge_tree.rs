@@ -42,21 +42,45 @@ pub(super) struct Answer {
     pub(super) directory_renames_off: bool,
 }
 
+/// How git learns of the attributes that count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attr {
+    /// It is told their commit, where it can be; the quicker way.
+    Named,
+    /// They stand as files where it runs.
+    Written,
+}
+
 /// Merges every row; one process for all rows whose attributes agree.
 ///
 /// A row that git itself breaks on costs its neighbours nothing: the rows are then run one by one.
 pub(super) fn merge(repo: &Repo, rows: &[Row]) -> Vec<Result<Answer, GitError>> {
+    let answers = merge_by(repo, rows, Attr::Named);
+    // Where it renormalizes, git also heeds attributes that only the merge brings, where no file says otherwise;
+    // beside a commit that it is told it does not. (Read meanwhile, the configuration costs no time here.)
+    let renormalizes = repo.config().is_ok_and(|config| config.get_bool("merge.renormalize") == Some(true));
+    match renormalizes && repo.git().presumed_version() >= Version::ATTR_SOURCE {
+        true => merge_by(repo, rows, Attr::Written),
+        false => answers,
+    }
+}
+
+fn merge_by(repo: &Repo, rows: &[Row], attr: Attr) -> Vec<Result<Answer, GitError>> {
     let mut answers: Vec<Option<Result<Answer, GitError>>> = rows.iter().map(|_| None).collect();
     if rows.len() > 1 {
         // Whatever goes wrong here is said by the single runs below, for the row that it concerns.
-        let _ = merge_together(repo, rows, &mut answers);
+        let _ = merge_together(repo, rows, attr, &mut answers);
     }
-    rows.iter().zip(answers).map(|(row, answer)| answer.unwrap_or_else(|| merge_one(repo, row))).collect()
+    rows.iter()
+        .zip(answers)
+        .map(|(row, answer)| answer.unwrap_or_else(|| merge_one(repo, row, attr)))
+        .collect()
 }
 
 fn merge_together(
     repo: &Repo,
     rows: &[Row],
+    attr: Attr,
     answers: &mut [Option<Result<Answer, GitError>>],
 ) -> Result<(), GitError> {
     let version = repo.git().presumed_version();
@@ -74,7 +98,7 @@ fn merge_together(
     for (attributes, members) in groups.iter().filter(|(_, members)| members.len() > 1) {
         let group: Vec<Row> = members.iter().filter_map(|&index| rows.get(index).copied()).collect();
         let Some(first) = group.first() else { continue };
-        let place = Place::new(repo, first.attributes, version, Some(attributes))?;
+        let place = Place::new(repo, first.attributes, version, attr, Some(attributes))?;
         let mut input = String::new();
         for row in &group {
             if let Some(base) = row.base {
@@ -87,7 +111,7 @@ fn merge_together(
             Exit::Code(0) => {}
             // As in a single run: perhaps it is older than it was taken for.
             Exit::Code(USAGE) if repo.git().version()? < version => {
-                return merge_together(repo, rows, answers);
+                return merge_together(repo, rows, attr, answers);
             }
             _ => continue,
         }
@@ -117,23 +141,23 @@ fn merge_together(
     Ok(())
 }
 
-fn merge_one(repo: &Repo, row: &Row) -> Result<Answer, GitError> {
-    match merge_once(repo, row, false) {
+fn merge_one(repo: &Repo, row: &Row, attr: Attr) -> Result<Answer, GitError> {
+    match merge_once(repo, row, attr, false) {
         // git 2.47 aborts on an assertion in its rename code for about one pick in 6,000; without
         // directory renames it gets through.
         Err(GitError::Signal { signal: 6, .. }) => {
-            merge_once(repo, row, true).map(|merged| Answer { merged, directory_renames_off: true })
+            merge_once(repo, row, attr, true).map(|merged| Answer { merged, directory_renames_off: true })
         }
         merged => merged.map(|merged| Answer { merged, directory_renames_off: false }),
     }
 }
 
-fn merge_once(repo: &Repo, row: &Row, directory_renames_off: bool) -> Result<Merged, GitError> {
+fn merge_once(repo: &Repo, row: &Row, attr: Attr, directory_renames_off: bool) -> Result<Merged, GitError> {
     let presumed = repo.git().presumed_version();
-    match attempt(repo, row, directory_renames_off, presumed) {
+    match attempt(repo, row, attr, directory_renames_off, presumed) {
         // How git refuses an option: perhaps it is older than it was taken for.
         Err(GitError::Failed { status: USAGE, .. }) if repo.git().version()? < presumed => {
-            attempt(repo, row, directory_renames_off, repo.git().version()?)
+            attempt(repo, row, attr, directory_renames_off, repo.git().version()?)
         }
         answer => answer,
     }
@@ -142,10 +166,11 @@ fn merge_once(repo: &Repo, row: &Row, directory_renames_off: bool) -> Result<Mer
 fn attempt(
     repo: &Repo,
     row: &Row,
+    attr: Attr,
     directory_renames_off: bool,
     version: Version,
 ) -> Result<Merged, GitError> {
-    let place = Place::new(repo, row.attributes, version, None)?;
+    let place = Place::new(repo, row.attributes, version, attr, None)?;
     let mut call = place.call(repo, directory_renames_off);
     let mut sides = *row;
     match row.base {
@@ -205,6 +230,7 @@ impl Place {
         repo: &Repo,
         commit: Oid,
         version: Version,
+        attr: Attr,
         known: Option<&Attributes>,
     ) -> Result<Place, GitError> {
         let dir = private_dir(repo)?;
@@ -214,7 +240,7 @@ impl Place {
             std::fs::write(&file, modules)
                 .map_err(|error| GitError::io(format!("could not write {}", file.display()), error))?;
         }
-        if version >= Version::ATTR_SOURCE {
+        if attr == Attr::Named && version >= Version::ATTR_SOURCE {
             return Ok(Place { dir, source: Some(commit) });
         }
         let attributes = match known {

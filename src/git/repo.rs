@@ -24,6 +24,7 @@ pub struct Repo {
     bare: bool,
     reftable: bool,
     config: OnceLock<Config>,
+    reading: Mutex<()>,
     store: OnceLock<gix::ThreadSafeRepository>,
     walker: OnceLock<Mutex<gix::Repository>>,
 }
@@ -104,6 +105,7 @@ impl Repo {
             work_tree: work_tree.map(|top| path(top)).transpose()?,
             bare: *bare == b"true",
             config: OnceLock::new(),
+            reading: Mutex::default(),
             store,
             walker: OnceLock::new(),
         })
@@ -160,6 +162,8 @@ impl Repo {
 
     /// Git's configuration, read on first use.
     pub fn config(&self) -> Result<&Config, GitError> {
+        // One listing, however many threads ask.
+        let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = self.config.get() {
             return Ok(config);
         }

@@ -267,6 +267,34 @@ fn drivers_union_and_renormalize_work_as_in_a_work_tree() {
     }
 }
 
+/// Git counts attributes that only the merge brings where it renormalizes, and only there.
+#[test]
+fn attributes_that_the_change_brings_count_where_git_renormalizes() {
+    for program in gits() {
+        let lab = Lab::new(&program);
+        let (target, landed) = parted(
+            &lab,
+            |lab| lab.write("f", lines(1..=9)),
+            |lab| edit(lab, "f", "line 1\n", "ours\n"),
+            |lab| {
+                lab.write(".gitattributes", "f -merge\n");
+                edit(lab, "f", "line 9\n", "theirs\n");
+            },
+        );
+        for (setting, clean) in [("true", false), ("false", true)] {
+            lab.git(&["config", "merge.renormalize", setting]);
+            let by_git = {
+                lab.git(&["checkout", "-q", "--detach", &target.to_string()]);
+                let done = lab.try_git(&["cherry-pick", &landed.to_string()]).status.success();
+                lab.try_git(&["cherry-pick", "--abort"]);
+                done
+            };
+            let ours = matches!(pick(&lab, target, landed), Outcome::Clean { .. });
+            assert_eq!((by_git, ours), (clean, clean), "{} {setting}", program.display());
+        }
+    }
+}
+
 #[test]
 fn merge_settings_are_the_users() {
     for program in gits() {
