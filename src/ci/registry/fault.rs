@@ -79,7 +79,7 @@ impl Fault {
                 .hint("the registry itself needs mending (is its disk full?)")
                 .hint(AGAIN),
             Fault::Denied(_) => problem(Kind::Config),
-            Fault::Absent(_) | Fault::Unfit(_) => problem(Kind::Refused),
+            Fault::Absent(_) | Fault::Unfit(_) => problem(Kind::Refused).hint(ANEW),
             Fault::Refused(_) => problem(Kind::Rejected).hint(REFUSED),
             Fault::Wrong(_) => problem(Kind::Failed)
                 .hint("nothing of it was used; run the same command again, and if it comes again push the image anew"),
@@ -89,6 +89,8 @@ impl Fault {
 
 const REFUSED: &str = "nothing of it was used; mend what the registry says (or what answers in its place), then run the \
                        same command again";
+const ANEW: &str = "nothing of it was used; see that the build pushed it (and what answers in the registry's place), then run \
+                    the same command again";
 const AGAIN: &str = "what has arrived stays there: run the same command again";
 
 impl From<http::Error> for Fault {
@@ -207,11 +209,13 @@ mod tests {
             hint: what has arrived stays there: run the same command again
         [4] no image registry.example/shop/web/portal: registry.example: 401 UNAUTHORIZED
         [5] no image registry.example/shop/web/portal: registry.example: 404 MANIFEST_UNKNOWN
+            hint: nothing of it was used; see that the build pushed it (and what answers in the registry's place), then run the same command again
         [7] no image registry.example/shop/web/portal: registry.example: 400 UNSUPPORTED
             hint: nothing of it was used; mend what the registry says (or what answers in its place), then run the same command again
         [1] no image registry.example/shop/web/portal: registry.example: served blob 0123456789ab with other bytes
             hint: nothing of it was used; run the same command again, and if it comes again push the image anew
         [5] no image registry.example/shop/web/portal: it is an index of indexes
+            hint: nothing of it was used; see that the build pushed it (and what answers in the registry's place), then run the same command again
         "#);
     }
 }
