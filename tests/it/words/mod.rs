@@ -1,6 +1,7 @@
 //! What the program says when something is in the way: whole texts, and commands that can be typed.
 
 mod commands;
+mod errors;
 mod guides;
 mod ladder;
 mod promote;
