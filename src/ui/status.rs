@@ -192,8 +192,7 @@ fn approvals(s: &Snapshot, moment: &Moment<'_>) -> Text {
     text
 }
 
-/// `tech-lead` reads `tech lead`, `pm` reads `PM`.
-/// A role as people read it.
+/// A role as people read it: `tech lead` for `tech-lead`, `PM` for `pm`.
 pub fn role_words(role: &str) -> String {
     match role.len() {
         0..=2 => role.to_uppercase(),

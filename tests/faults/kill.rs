@@ -222,7 +222,8 @@ fn ended(
 }
 
 /// The command lines of a process group's members that have not ended. The transport that git itself started
-/// is not ours to reach: it ends when the server answers or hangs up, and finds nobody to tell.
+/// (the helper, and what the helper starts) is not ours to reach: it ends when the server answers or hangs up,
+/// and finds nobody to tell.
 fn living(group: u32) -> Vec<String> {
     let of = |process: std::path::PathBuf| {
         let stat = std::fs::read_to_string(process.join("stat")).ok()?;
@@ -233,7 +234,8 @@ fn living(group: u32) -> Vec<String> {
         }
         let line = std::fs::read(process.join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        (!line.contains("remote-http")).then_some(line)
+        let transport = line.contains("remote-http") || line.contains("--stateless-rpc");
+        (!transport).then_some(line)
     };
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| of(entry.path())).collect()
 }
