@@ -132,31 +132,3 @@ impl OneOff<'_> {
         }
     }
 }
-
-/// The words of a command line as one line for a shell; a single word is taken as it is, for whoever wrote it
-/// wrote it for a shell.
-pub fn shell_line(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    let quoted = |word: &String| match !word.is_empty() && word.chars().all(plain) {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    };
-    match words {
-        [one] => one.clone(),
-        many => many.iter().map(quoted).collect::<Vec<_>>().join(" "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_stay_words_in_a_shell() {
-        let line =
-            |words: &[&str]| shell_line(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
-        assert_eq!(line(&["rake", "db:migrate"]), "rake db:migrate");
-        assert_eq!(line(&["rake db:migrate && echo ok"]), "rake db:migrate && echo ok");
-        assert_eq!(line(&["sh", "-c", "it's $HOME", ""]), r"sh -c 'it'\''s $HOME' ''");
-    }
-}

@@ -9,9 +9,11 @@ mod job;
 pub mod migrate;
 pub mod promote;
 pub mod registry;
+mod shell;
 mod template;
 mod token;
 
 pub use job::{Body, Checkout, Job, in_environment};
+pub use shell::{shell_line, shell_word};
 pub use template::{Wishes, template};
 pub use token::token;

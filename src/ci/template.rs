@@ -6,10 +6,11 @@
 mod lane;
 mod yaml;
 
+use super::shell_word;
 use crate::config::Config;
 use crate::error::{Kind, Problem, Result};
 use lane::{GATE, Names, condition, pattern};
-use yaml::{scalar, shell};
+use yaml::scalar;
 
 /// GitLab takes no more patterns in one `changes`.
 const MOST_PATTERNS: usize = 50;
@@ -200,12 +201,12 @@ fn migrations(config: &Config, wishes: &Wishes, names: &Names) -> Result<String>
         ),
     };
     let app = match wishes.migrating_app.as_ref().or(config.apps.value.last()) {
-        Some(app) => format!(" --app {}", shell(app)),
+        Some(app) => format!(" --app {}", shell_word(app)),
         None => String::new(),
     };
     let command = match wishes.command.as_slice() {
         [] => String::new(),
-        words => format!(" -- {}", words.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")),
+        words => format!(" -- {}", words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")),
     };
     Ok(format!(
         "

@@ -3,6 +3,7 @@
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
 
+use crate::ci::shell_word;
 use crate::cli::Cli;
 use crate::error::{Kind, Problem};
 
@@ -59,7 +60,7 @@ fn meant(error: &clap::Error, words: &[String]) -> Vec<String> {
                 (_, Some((option, value))) if value == wrong => format!("{option}={right}"),
                 _ => word.clone(),
             };
-            let line: Vec<String> = words.iter().skip(1).map(|word| quoted(&mended(word))).collect();
+            let line: Vec<String> = words.iter().skip(1).map(|word| shell_word(&mended(word))).collect();
             lines.push(format!("did you mean: git hotfix {}", line.join(" ")));
         }
     }
@@ -77,15 +78,6 @@ pub(super) fn command(words: &[String]) -> String {
         }
     }
     names.join(" ")
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-+=:,./@%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Words as YAML and as the shell take them.
+//! Words as YAML takes them.
 
 /// A value or key of a block: plain where that can only be read as this very text, else quoted.
 pub(super) fn scalar(text: &str) -> String {
@@ -11,15 +11,6 @@ pub(super) fn scalar(text: &str) -> String {
         true => text.to_owned(),
         // The quoted strings of JSON are YAML's as well.
         false => serde_json::Value::from(text).to_string(),
-    }
-}
-
-/// One word of a command line.
-pub(super) fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 
@@ -40,12 +31,5 @@ mod tests {
             assert_eq!(scalar(quoted), format!("\"{quoted}\""));
         }
         assert_eq!(scalar("\"a\""), r#""\"a\"""#);
-    }
-
-    #[test]
-    fn a_word_stays_one_word() {
-        assert_eq!(shell("db:migrate"), "db:migrate");
-        assert_eq!(shell("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(shell(""), "''");
     }
 }

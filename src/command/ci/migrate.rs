@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::ground::{self, Ground, Strictness, stand};
-use crate::ci::Body;
 use crate::ci::heroku::Status;
-use crate::ci::migrate::{OneOff, Told, migrations, shell_line};
+use crate::ci::migrate::{OneOff, Told, migrations};
 use crate::ci::promote::{RECEIPT, Receipt, short};
+use crate::ci::{Body, shell_line};
 use crate::command::{Exit, usage_problem};
 use crate::config::App;
 use crate::context::Context;

@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 use jiff::Timestamp;
 
 use crate::gitlab::{self, CiStatus, Client, Deployment, DeploymentStatus, Job};
+use crate::hotfix::rung::came_after;
 
 /// The hotfix lane's jobs in each pipeline that was looked at.
 #[derive(Debug, Clone, Default)]
@@ -74,8 +75,7 @@ impl LaneJobs {
 /// Whether a rollback job took back what was deployed at that time. A manual job's deployment is there long before
 /// it runs: what counts is when the job ended.
 fn took_back(job: &Job, deployed: Option<Timestamp>) -> bool {
-    let later = deployed.zip(job.finished_at).is_none_or(|(deployed, ended)| ended >= deployed);
-    job.status == CiStatus::Success && later
+    job.status == CiStatus::Success && came_after(job.finished_at, deployed)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ mod verify;
 
 pub use approve::{Slot, slots};
 pub use backport::{backport_command, declined};
-pub use rollback::taken_back;
+pub use rollback::{came_after, taken_back};
 use serde::Serialize;
 
 use crate::error::Kind;

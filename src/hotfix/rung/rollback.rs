@@ -3,6 +3,8 @@
 //! Only a deployment that began can be taken back, only while nothing was deployed after it, and once: a
 //! rollback that succeeded is never played again.
 
+use jiff::Timestamp;
+
 use super::Check;
 use super::Who;
 use crate::error::Kind;
@@ -78,8 +80,13 @@ pub fn taken_back(s: &Snapshot) -> Option<&Job> {
     let deployment = s.deployment.known()?;
     // A manual job's deployment is there long before it runs.
     let deployed = deployment.job.finished_at.or(deployment.created_at);
-    let later = deployed.zip(job.finished_at).is_none_or(|(deployed, ended)| ended >= deployed);
-    later.then_some(job)
+    came_after(job.finished_at, deployed).then_some(job)
+}
+
+/// Whether a rollback that ended then came after what was deployed then. In doubt it did: what was taken back is
+/// not taken for live.
+pub fn came_after(ended: Option<Timestamp>, deployed: Option<Timestamp>) -> bool {
+    ended.zip(deployed).is_none_or(|(ended, deployed)| ended >= deployed)
 }
 
 fn went_back(s: &Snapshot) -> Option<String> {
