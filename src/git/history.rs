@@ -91,8 +91,9 @@ impl Repo {
                 _ => Err(output.into_error("merge-base")),
             };
         }
-        let near = on_main_line(&*self.walker()?, ancestor, descendant)?;
-        Ok(near || self.merge_bases(ancestor, descendant)? == [ancestor])
+        let walker = self.walker()?;
+        Ok(on_main_line(&walker, ancestor, descendant)?
+            || common(&walker, ancestor, descendant)?.contains(&ancestor))
     }
 
     /// The best common ancestor.
@@ -114,13 +115,16 @@ impl Repo {
             self.without_cut(&self.walk(&[format!("{one}...{two}")])?)?;
             return Ok(bases);
         }
-        let walker = self.walker()?;
-        let bases = walker.merge_bases_many(one, &[two]);
-        Ok(bases
-            .map_err(|error| GitError::store("find the merge base", error))?
-            .into_iter()
-            .map(gix::Id::detach)
-            .collect())
+        let mut best = common(&*self.walker()?, one, two)?;
+        for id in best.clone() {
+            for other in best.clone() {
+                if other != id && self.is_ancestor(id, other)? {
+                    best.retain(|kept| *kept != id);
+                    break;
+                }
+            }
+        }
+        Ok(best)
     }
 
     fn walk(&self, revisions: &[String]) -> Result<Vec<Oid>, GitError> {
@@ -248,6 +252,14 @@ fn on_main_line(store: &gix::Repository, ancestor: Oid, descendant: Oid) -> Resu
         }
     }
     Ok(false)
+}
+
+/// The best common ancestors, with some at times that are ancestors of others: where clocks ran backwards, gix
+/// 0.90 does not sort out all of those.
+fn common(store: &gix::Repository, one: Oid, two: Oid) -> Result<Vec<Oid>, GitError> {
+    let bases = store.merge_bases_many(one, &[two]);
+    let bases = bases.map_err(|error| GitError::store("find the merge base", error))?;
+    Ok(bases.into_iter().map(gix::Id::detach).collect())
 }
 
 /// One object name a line.

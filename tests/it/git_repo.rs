@@ -7,7 +7,7 @@ use git_hotfix::git::landed::Source;
 use git_hotfix::git::pick::{self, Outcome};
 use git_hotfix::git::{Git, GitError, Head, Oid, Repo};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::git_lab::{Lab, cases, gits, lines, untouched};
 
@@ -195,77 +195,108 @@ fn configuration_is_what_git_says_with_its_scope() {
     assert!(Git::at("/nonexistent/git").version().is_err());
 }
 
+/// Commits in order: each with one or two of the earlier as parents, and its time.
+type Shape = [(u16, Option<u16>, u32)];
+
 #[test]
 fn history_is_walked_as_git_walks_it() {
     let lab = Lab::new(&gits()[0]);
-    // Each commit takes one or two earlier ones as parents, at times that may run backwards.
+    let tree = lab.git(&["write-tree"]);
     let shape = prop::collection::vec((any::<u16>(), prop::option::of(any::<u16>()), 0..60_u32), 1..24);
     let picks = (any::<u16>(), any::<u16>());
     let config = Config { cases: cases() / 6, failure_persistence: None, ..Config::default() };
-    let tree = lab.git(&["write-tree"]);
     TestRunner::new(config)
         .run(&(shape, picks, any::<bool>()), |(shape, (one, two), in_order)| {
-            let mut ids: Vec<Oid> = Vec::new();
-            for (number, (first, second, time)) in shape.iter().enumerate() {
-                let mut args = vec!["commit-tree".to_owned(), tree.clone(), "-m".into(), number.to_string()];
-                let mut parents: Vec<Oid> = Vec::new();
-                for parent in std::iter::once(first).chain(second) {
-                    let id = ids.get(usize::from(*parent) % (number + 1));
-                    parents.extend(
-                        id.filter(|id| !parents.contains(id)).copied().into_iter().collect::<Vec<_>>(),
-                    );
-                }
-                parents.iter().for_each(|parent| args.extend(["-p".into(), parent.to_string()]));
-                let date = format!("@{} +0000", 1_700_000_000 + if in_order { number as u32 } else { *time });
-                let output =
-                    lab.command(lab.top()).env("GIT_COMMITTER_DATE", date).args(&args).output().unwrap();
-                ids.push(Oid::from_hex(output.stdout.trim()).unwrap());
-            }
-            let repo = lab.repo();
-            let one = ids[usize::from(one) % ids.len()];
-            let two = ids[usize::from(two) % ids.len()];
-            let ancestor = lab.try_git(&["merge-base", "--is-ancestor", &one.to_string(), &two.to_string()]);
-            prop_assert_eq!(repo.is_ancestor(one, two).unwrap(), ancestor.status.success());
-            let sorted = |text: &str| {
-                let mut ids: Vec<String> = text.lines().map(str::to_owned).collect();
-                ids.sort();
-                ids
-            };
-            let bases = lab.try_git(&["merge-base", "--all", &one.to_string(), &two.to_string()]);
-            let ours: Vec<String> =
-                repo.merge_bases(one, two).unwrap().iter().map(ToString::to_string).collect();
-            prop_assert_eq!(sorted(&ours.join("\n")), sorted(bases.stdout.to_str().unwrap()));
-            // The truth by counting: where clocks ran backwards git itself names a commit too many at times,
-            // and so may we; never one too few.
-            let monotone = ids.iter().all(|&id| {
-                let commit = repo.commit(id).unwrap();
-                let after = |parent: &Oid| repo.commit(*parent).unwrap().committer.seconds;
-                commit.parents.iter().all(|parent| after(parent) <= commit.committer.seconds)
-            });
-            let below = |tip: Oid, first_parent: bool| {
-                let (mut seen, mut pending) = (BTreeSet::new(), vec![tip]);
-                while let Some(id) = pending.pop() {
-                    if seen.insert(id) {
-                        let parents = repo.commit(id).unwrap().parents;
-                        pending.extend(parents.iter().take(if first_parent { 1 } else { usize::MAX }));
-                    }
-                }
-                seen
-            };
-            let hidden = below(one, false);
-            for first_parent in [false, true] {
-                let expected: BTreeSet<Oid> = match first_parent {
-                    false => below(two, false).difference(&hidden).copied().collect(),
-                    true => below(two, true).difference(&hidden).copied().collect(),
-                };
-                let ours: BTreeSet<Oid> =
-                    repo.range_ids(two, &[one], first_parent, 1000).unwrap().into_iter().collect();
-                prop_assert!(ours.is_superset(&expected), "first parents only: {}", first_parent);
-                if monotone {
-                    prop_assert_eq!(ours, expected, "first parents only: {}", first_parent);
-                }
-            }
-            Ok(())
+            walked_alike(&lab, &tree, &shape, one, two, in_order)
         })
         .unwrap();
+}
+
+#[test]
+fn a_base_below_another_is_none_where_clocks_ran_backwards() {
+    let lab = Lab::new(&gits()[0]);
+    let tree = lab.git(&["write-tree"]);
+    // Found at random, and what it shrank to: gix names two merge bases here, one below the other.
+    let mut shape = vec![(0, None, 0); 22];
+    for (number, commit) in [
+        (2, (0, None, 5)),
+        (3, (13236, Some(29538), 0)),
+        (4, (11098, None, 0)),
+        (5, (22264, Some(34400), 0)),
+        (8, (55894, None, 0)),
+        (14, (46727, Some(28834), 0)),
+        (21, (38395, None, 0)),
+    ] {
+        shape[number] = commit;
+    }
+    shape.push((0, None, 0));
+    walked_alike(&lab, &tree, &shape, 42094, 22124, false).unwrap();
+}
+
+/// Whether we answer what git does on a history of this shape, its times perhaps running backwards.
+fn walked_alike(
+    lab: &Lab,
+    tree: &str,
+    shape: &Shape,
+    one: u16,
+    two: u16,
+    in_order: bool,
+) -> Result<(), TestCaseError> {
+    let mut ids: Vec<Oid> = Vec::new();
+    for (number, (first, second, time)) in shape.iter().enumerate() {
+        let mut args = vec!["commit-tree".to_owned(), tree.to_owned(), "-m".into(), number.to_string()];
+        let mut parents: Vec<Oid> = Vec::new();
+        for parent in std::iter::once(first).chain(second) {
+            let id = ids.get(usize::from(*parent) % (number + 1));
+            parents.extend(id.filter(|id| !parents.contains(id)).copied().into_iter().collect::<Vec<_>>());
+        }
+        parents.iter().for_each(|parent| args.extend(["-p".into(), parent.to_string()]));
+        let date = format!("@{} +0000", 1_700_000_000 + if in_order { number as u32 } else { *time });
+        let output = lab.command(lab.top()).env("GIT_COMMITTER_DATE", date).args(&args).output().unwrap();
+        ids.push(Oid::from_hex(output.stdout.trim()).unwrap());
+    }
+    let repo = lab.repo();
+    let one = ids[usize::from(one) % ids.len()];
+    let two = ids[usize::from(two) % ids.len()];
+    let ancestor = lab.try_git(&["merge-base", "--is-ancestor", &one.to_string(), &two.to_string()]);
+    prop_assert_eq!(repo.is_ancestor(one, two).unwrap(), ancestor.status.success());
+    let sorted = |text: &str| {
+        let mut ids: Vec<String> = text.lines().map(str::to_owned).collect();
+        ids.sort();
+        ids
+    };
+    let bases = lab.try_git(&["merge-base", "--all", &one.to_string(), &two.to_string()]);
+    let ours: Vec<String> = repo.merge_bases(one, two).unwrap().iter().map(ToString::to_string).collect();
+    prop_assert_eq!(sorted(&ours.join("\n")), sorted(bases.stdout.to_str().unwrap()));
+    // The truth by counting: where clocks ran backwards git itself names a commit too many at times,
+    // and so may we; never one too few.
+    let monotone = ids.iter().all(|&id| {
+        let commit = repo.commit(id).unwrap();
+        let after = |parent: &Oid| repo.commit(*parent).unwrap().committer.seconds;
+        commit.parents.iter().all(|parent| after(parent) <= commit.committer.seconds)
+    });
+    let below = |tip: Oid, first_parent: bool| {
+        let (mut seen, mut pending) = (BTreeSet::new(), vec![tip]);
+        while let Some(id) = pending.pop() {
+            if seen.insert(id) {
+                let parents = repo.commit(id).unwrap().parents;
+                pending.extend(parents.iter().take(if first_parent { 1 } else { usize::MAX }));
+            }
+        }
+        seen
+    };
+    let hidden = below(one, false);
+    for first_parent in [false, true] {
+        let expected: BTreeSet<Oid> = match first_parent {
+            false => below(two, false).difference(&hidden).copied().collect(),
+            true => below(two, true).difference(&hidden).copied().collect(),
+        };
+        let ours: BTreeSet<Oid> =
+            repo.range_ids(two, &[one], first_parent, 1000).unwrap().into_iter().collect();
+        prop_assert!(ours.is_superset(&expected), "first parents only: {}", first_parent);
+        if monotone {
+            prop_assert_eq!(ours, expected, "first parents only: {}", first_parent);
+        }
+    }
+    Ok(())
 }
