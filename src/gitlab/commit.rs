@@ -45,6 +45,16 @@ pub struct Comparison {
 pub struct ChangedFile {
     /// Its path after the change.
     pub new_path: String,
+    /// Its path before.
+    pub old_path: Option<String>,
+}
+
+impl ChangedFile {
+    /// Both of its paths where it was moved, as git names them.
+    pub fn paths(self) -> impl Iterator<Item = String> {
+        let left = self.old_path.filter(|old| *old != self.new_path);
+        left.into_iter().chain([self.new_path])
+    }
 }
 
 impl Client {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::Kind;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::{Block, Check, Rung, Wait};
-use crate::hotfix::snapshot::{Rule, Snapshot};
+use crate::hotfix::snapshot::{Fact, Rule, Snapshot};
 use crate::hotfix::step::{Question, Step};
 
 /// What happens next.
@@ -246,15 +246,24 @@ pub fn question(snapshot: &Snapshot, step: &Step) -> Question {
             ));
         }
         Step::Rollback { undoes, migrations, .. } => {
-            let others = undoes.iter().filter(|shipment| !shipment.own).count();
-            if others > 0 {
-                warnings.push(format!("{others} of these are not this hotfix: they go back as well"));
+            match undoes.known() {
+                Some(undoes) => match undoes.iter().filter(|shipment| !shipment.own).count() {
+                    0 => {}
+                    others => {
+                        warnings.push(format!("{others} of these are not this hotfix: they go back as well"));
+                    }
+                },
+                None => warnings.push("what else goes back with it could not be told".to_owned()),
             }
-            if !migrations.is_empty() {
-                warnings.push(format!(
+            match migrations {
+                Fact::Known(paths) => warnings.push(format!(
                     "the migrations in it stay ({}): what ran before must work with them",
-                    migrations.join(", ")
-                ));
+                    paths.join(", ")
+                )),
+                Fact::Unknown => warnings.push(
+                    "whether it holds migrations could not be told: what they did would stay".to_owned(),
+                ),
+                Fact::Absent => {}
             }
         }
         _ => {}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::{Kind, Problem, Result};
-use crate::hotfix::snapshot::{AppRelease, BackportBranch, Landed, PathConflict, Pick, Sha, Shipment};
+use crate::hotfix::snapshot::{AppRelease, BackportBranch, Fact, Landed, PathConflict, Pick, Sha, Shipment};
 
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -153,11 +153,11 @@ pub enum Step {
         /// The commit that production goes back to, where it is known.
         to: Option<Sha>,
         /// Everything that is undone in production.
-        undoes: Vec<Shipment>,
+        undoes: Fact<Vec<Shipment>>,
         /// What each app runs and ran before, where the deployment left a receipt.
         apps: Vec<AppRelease>,
         /// Changed migration paths, which stay as they are.
-        migrations: Vec<String>,
+        migrations: Fact<Vec<String>>,
     },
     /// Write the revert of the landed change onto the production branch's tip and push its branch (create
     /// only).

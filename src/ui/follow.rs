@@ -11,7 +11,7 @@ use crate::error::{Kind, Problem, Result};
 use crate::hotfix::drive::{Event, Listener};
 use crate::hotfix::plan::{Plan, State};
 use crate::hotfix::rung::{Check, Rung, Who, typed};
-use crate::hotfix::snapshot::Shipment;
+use crate::hotfix::snapshot::{Fact, Shipment};
 use crate::hotfix::step::{Consent, Question, Step};
 
 /// What the user said beforehand.
@@ -187,7 +187,7 @@ impl Listener for Follower<'_> {
             }
         }
         if let Step::Rollback { migrations, .. } = &question.step
-            && !migrations.is_empty()
+            && !migrations.is_absent()
             && !self.answers.despite_migrations
             && !self.accepts_migrations()?
         {
@@ -208,7 +208,7 @@ fn shown(question: &Question) -> Block {
     let (does, ships, migrations): (&str, &[Shipment], &[String]) = match &question.step {
         Step::Play { ships, migrations, .. } => ("ships:", ships, migrations),
         Step::Vote { ships, .. } => ("ships:", ships, &[]),
-        Step::Rollback { undoes, .. } => ("takes out of production:", undoes, &[]),
+        Step::Rollback { undoes: Fact::Known(undoes), .. } => ("takes out of production:", undoes, &[]),
         _ => ("", &[], &[]),
     };
     if !ships.is_empty() {

@@ -499,6 +499,7 @@ proptest! {
             prop_assert_eq!(&d.job.status, &RunStatus::Manual);
             prop_assert_eq!(d.job.id, job);
             prop_assert!(s.ships.known().is_some(), "played without knowing what ships");
+            prop_assert!(!s.migration.paths.is_unknown(), "played without knowing of migrations");
             prop_assert!(!s.production.is_unknown(), "played without knowing production");
             let voters = |label: &str| {
                 let rules = d.rules.known().expect("rules unknown");

@@ -394,6 +394,25 @@ fn consent_covers_only_what_was_shown() {
 }
 
 #[test]
+fn what_could_not_be_told_is_neither_approved_nor_played() {
+    let vote = |approve| Goal::Approve(Ballot { role: None, approve, comment: None });
+    let told = |s: &Snapshot, goal: &Goal| match plan(s, goal).next {
+        Next::Do(step) => step.words(),
+        Next::Blocked(blocks) => blocks[0].1.what.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut s = waiting_for_approvals();
+    s.me = Fact::Known(Person { id: 8, username: "bo".into() });
+    assert_eq!(told(&s, &vote(true)), "approve deployment 55 as tech-lead");
+    s.ships = Fact::Unknown;
+    assert_eq!(told(&s, &vote(true)), "approve: what this deployment ships could not be told");
+    assert_eq!(told(&s, &vote(false)), "reject deployment 55 as tech-lead", "no needs nothing to be known");
+    let mut approved = with_deployment(|_| {});
+    approved.migration.paths = Fact::Unknown;
+    assert_eq!(told(&approved, &ship()), "deploy: whether the change holds migrations could not be told");
+}
+
+#[test]
 fn abort_works_only_while_nothing_has_landed() {
     let Next::Do(step) = plan(&opened(), &Goal::Abort).next else { panic!("nothing to do") };
     assert_eq!(*step, Step::Close { iid: 412 });

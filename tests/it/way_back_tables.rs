@@ -148,7 +148,7 @@ fn what_is_consented_to_names_what_it_goes_back_to_and_what_stays() {
     };
     let step = of(&deployed());
     let Step::Rollback { commit, to, migrations, .. } = &step else { panic!("{step:?}") };
-    assert_eq!((commit, to, migrations.len()), (&sha(9), &Some(sha(2)), 0));
+    assert_eq!((commit, to, migrations), (&sha(9), &Some(sha(2)), &Fact::Absent));
     let Step::Rollback { to, .. } = of(&with_job(RunStatus::Failed, None)) else { panic!() };
     assert_eq!(to, Some(sha(2)), "GitLab still calls it production");
 
@@ -172,6 +172,14 @@ fn what_is_consented_to_names_what_it_goes_back_to_and_what_stays() {
         let consent = asked.confirmed();
         assert!(consent.covers(&step) && !consent.covers(&moved), "bound to what it goes back to");
     }
+    (s.ships, s.migration.paths) = (Fact::Unknown, Fact::Unknown);
+    assert_eq!(
+        question(&s, &of(&s)).warnings,
+        [
+            "what else goes back with it could not be told",
+            "whether it holds migrations could not be told: what they did would stay",
+        ]
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::gitlab::{self, Client};
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{Fact, Sha, Shipment};
 
-/// How many commits of one deployment are listed.
-const MOST_SHIPPED: usize = 200;
+/// How many commits one deployment may ship. Nobody agrees to a list that was cut, nor to one that nobody reads.
+const MOST_SHIPPED: usize = 1000;
 
 /// Where history is read.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ impl<'a> History<'a> {
             }
             History::GitLab(gitlab) => {
                 let compared = gitlab.compare(from.as_str(), to.as_str())?;
-                Ok(compared.diffs.into_iter().map(|diff| diff.new_path).collect())
+                Ok(compared.diffs.into_iter().flat_map(|diff| diff.paths()).collect())
             }
         }
     }
@@ -49,7 +49,7 @@ impl<'a> History<'a> {
             History::Clone(repo) => {
                 let (old, new) = (oid(old)?, oid(new)?);
                 let commits = ask(site, repo, |repo| match repo.has_commit(old)? {
-                    true => repo.range(new, &[old], true, MOST_SHIPPED).map(Some),
+                    true => repo.range(new, &[old], true, MOST_SHIPPED + 1).map(Some),
                     false if repo.is_shallow() => Err(GitError::Shallow),
                     false => Ok(None),
                 })?;
@@ -61,6 +61,9 @@ impl<'a> History<'a> {
                 first_parents(&compared.commits, new)
             }
         };
+        if rows.len() > MOST_SHIPPED {
+            return Ok(Fact::Unknown);
+        }
         Ok(Fact::Known(rows.into_iter().map(|(commit, message)| shipment(commit, &message)).collect()))
     }
 }
@@ -70,7 +73,7 @@ fn first_parents(commits: &[gitlab::Commit], new: &Sha) -> Vec<(Sha, String)> {
     let mut rows = Vec::new();
     let mut next = Some(new.as_str().to_owned());
     while let Some(commit) = next.and_then(|id| commits.iter().find(|commit| commit.id == id)) {
-        if let Some(id) = Sha::parse(&commit.id).filter(|_| rows.len() < MOST_SHIPPED) {
+        if let Some(id) = Sha::parse(&commit.id).filter(|_| rows.len() <= MOST_SHIPPED) {
             rows.push((id, commit.message.clone().unwrap_or_else(|| commit.title.clone())));
         }
         next = commit.parent_ids.first().cloned();

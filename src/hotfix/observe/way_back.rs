@@ -45,16 +45,20 @@ fn ran(deployment: &Deployment) -> bool {
 
 /// What goes back with it: everything since what ran before.
 fn undone(site: &Site<'_>, s: &mut Snapshot, deployment: &Deployment) -> Result<()> {
-    let succeeded = deployment.job.status == RunStatus::Success;
-    let (Some(before), Some(landed), Some(history), true) =
-        (s.way_back.before.known(), s.landed.known(), History::of(site), succeeded)
-    else {
+    // After one that failed, production is still what ran before: that is what was read.
+    if deployment.job.status != RunStatus::Success {
         return Ok(());
-    };
-    s.ships = history.shipments(site, before, &deployment.commit)?;
-    if let Fact::Known(rows) = &mut s.ships {
-        production::mark_own(rows, landed);
     }
+    s.ships = match (s.way_back.before.known(), s.landed.known(), History::of(site)) {
+        (Some(before), Some(landed), Some(history)) => {
+            let mut ships = history.shipments(site, before, &deployment.commit)?;
+            if let Fact::Known(rows) = &mut ships {
+                production::mark_own(rows, landed);
+            }
+            ships
+        }
+        _ => Fact::Unknown,
+    };
     Ok(())
 }
 

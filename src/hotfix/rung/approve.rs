@@ -238,6 +238,12 @@ fn vote(s: &Snapshot, deployment: &Deployment, slots: &[Slot], ballot: &Ballot) 
             ),
         );
     }
+    let ships = match (&s.ships, ballot.approve) {
+        (Fact::Known(ships), _) => ships.clone(),
+        // Nobody answers for what was not shown.
+        (_, true) => return Check::unknown("what this deployment ships could not be told"),
+        (_, false) => Vec::new(),
+    };
     Check::step(Step::Vote {
         deployment: deployment.id,
         commit: deployment.commit.clone(),
@@ -245,6 +251,6 @@ fn vote(s: &Snapshot, deployment: &Deployment, slots: &[Slot], ballot: &Ballot) 
         rule: slot.rule.map(|rule| rule.label.clone()).unwrap_or_default(),
         approve: ballot.approve,
         comment: ballot.comment.clone(),
-        ships: s.ships.known().cloned().unwrap_or_default(),
+        ships,
     })
 }

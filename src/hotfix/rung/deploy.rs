@@ -69,6 +69,9 @@ fn pending(s: &Snapshot, deployment: &Deployment, goal: &Goal) -> Check {
             let Fact::Known(ships) = &s.ships else {
                 return Check::unknown("what this deployment ships could not be told");
             };
+            if s.migration.paths.is_unknown() {
+                return Check::unknown("whether the change holds migrations could not be told");
+            }
             Check::step(Step::Play {
                 job: job.id,
                 name: job.name.clone(),

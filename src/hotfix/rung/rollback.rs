@@ -158,14 +158,14 @@ fn step(s: &Snapshot, deployment: &Deployment, job: &Job, again: bool) -> Step {
         again,
         commit: deployment.commit.clone(),
         to,
-        undoes: s.ships.known().cloned().unwrap_or_default(),
+        undoes: s.ships.clone(),
         apps: s.way_back.receipt.known().map(|receipt| receipt.apps.clone()).unwrap_or_default(),
         migrations: migrated(s),
     }
 }
 
 /// The changed migrations, unless their job is known not to have run.
-fn migrated(s: &Snapshot) -> Vec<String> {
+fn migrated(s: &Snapshot) -> Fact<Vec<String>> {
     let idle = |job: &Job| {
         matches!(
             job.status,
@@ -173,8 +173,7 @@ fn migrated(s: &Snapshot) -> Vec<String> {
         )
     };
     match (&s.migration.paths, &s.migration.job) {
-        (Fact::Known(_), Fact::Known(job)) if idle(job) => Vec::new(),
-        (Fact::Known(paths), _) => paths.clone(),
-        _ => Vec::new(),
+        (Fact::Known(_), Fact::Known(job)) if idle(job) => Fact::Absent,
+        (paths, _) => paths.clone(),
     }
 }
