@@ -75,6 +75,13 @@ impl Client {
         self.find(&self.in_project(Method::Get, &["repository", "commits", revision]))
     }
 
+    /// Whether a commit changes any file; `None` when the project lacks it.
+    pub fn commit_changes(&self, sha: &str) -> Result<Option<bool>> {
+        let request = self.in_project(Method::Get, &["repository", "commits", sha, "diff"]);
+        let rows: Option<Vec<ChangedFile>> = self.find(&request.query("per_page", 1))?;
+        Ok(rows.map(|rows| !rows.is_empty()))
+    }
+
     /// The merge requests that brought a commit, or hold it.
     pub fn commit_merge_requests(&self, sha: &str) -> Result<Vec<MergeRequest>> {
         self.list(&self.in_project(Method::Get, &["repository", "commits", sha, "merge_requests"]))

@@ -224,6 +224,13 @@ pub struct NewMergeRequest {
     pub remove_source_branch: Option<bool>,
 }
 
+impl MergeRequest {
+    /// Whether its branch is another project's.
+    pub fn is_from_fork(&self) -> bool {
+        self.source_project_id != self.target_project_id
+    }
+}
+
 /// What to change; what is not given stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct MergeRequestChange {
@@ -261,7 +268,8 @@ pub enum StateEvent {
 }
 
 impl Client {
-    /// The merge requests of the project that fit, newest first, at most `limit`.
+    /// The merge requests that fit, from the project's own branches, among the newest `limit`: newest first. A
+    /// fork's branch may bear any name.
     pub fn merge_requests(&self, filter: &MergeRequestFilter, limit: usize) -> Result<Vec<MergeRequest>> {
         let state = filter.state.as_ref().map_or("all", MergeRequestState::as_str);
         let labels = Some(filter.labels.join(",")).filter(|labels| !labels.is_empty());
@@ -275,7 +283,9 @@ impl Client {
             .query_if("updated_after", filter.updated_after)
             .query("order_by", "created_at")
             .query("sort", "desc");
-        self.first(&request, limit)
+        let mut found: Vec<MergeRequest> = self.first(&request, limit)?;
+        found.retain(|mr| !mr.is_from_fork());
+        Ok(found)
     }
 
     /// One merge request. Reading it also makes GitLab check whether it can be merged.

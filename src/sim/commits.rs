@@ -13,6 +13,9 @@ use super::world::{MergeRequest, PROJECT_ID, World};
 /// As many commits as one answer ever needs.
 const MANY: usize = 10_000;
 
+/// What a root commit is told beside; git knows it without having it.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
 pub(super) fn list(world: &World, call: &Call) -> Reply {
     let range = call.text("ref_name").unwrap_or_else(|| world.setup.production.clone());
     let path = call.text("path");
@@ -138,6 +141,14 @@ pub(super) fn pick(world: &mut World, call: &Call, sha: &str, revert: bool) -> R
     let id = world.repository.commit_tree(&tree, &[&tip], &message, &author, &committer)?;
     world.move_branch(&branch, Some(&id), user)?;
     Ok(Answer::json(201, &world.commit_of(&id)))
+}
+
+/// What a commit changes beside its first parent.
+pub(super) fn diff(world: &World, call: &Call, sha: &str) -> Reply {
+    let id = found(world.repository.resolve(sha), "Commit")?;
+    let parent = world.repository.resolve(&format!("{id}^1"));
+    let base = parent.unwrap_or_else(|| EMPTY_TREE.to_owned());
+    paged(call, &world.origin, &world.diffs(&base, &id), true, Value::clone)
 }
 
 pub(super) fn compare(world: &World, call: &Call) -> Reply {

@@ -125,6 +125,7 @@ fn repository(world: &mut World, call: &Call, path: &[&str]) -> Reply {
         ("GET", ["commits"]) => commits::list(world, call),
         ("POST", ["commits"]) => commits::create(world, call),
         ("GET", ["commits", sha]) => commits::one(world, call, sha),
+        ("GET", ["commits", sha, "diff"]) => commits::diff(world, call, sha),
         ("GET", ["commits", sha, "merge_requests"]) => commits::merge_requests(world, call, sha),
         ("POST", ["commits", sha, "cherry_pick"]) => commits::pick(world, call, sha, false),
         ("POST", ["commits", sha, "revert"]) => commits::pick(world, call, sha, true),

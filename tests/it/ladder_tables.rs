@@ -282,6 +282,17 @@ fn a_merged_placeholder_is_missing_not_done() {
     );
     let (rung, kind, _) = blocked(&s, &Goal::Backport);
     assert_eq!((rung, kind), (Rung::Backport(0), Kind::Hands));
+    let mut unread = s.clone();
+    unread.lanes[0].remote = Fact::Unknown;
+    unread.lanes[0].merge_request = Fact::Known(BackportRequest {
+        placeholder: Fact::Unknown,
+        ..lane_request(RequestState::Merged, &[], false, false)
+    });
+    let (_, kind, what) = blocked(&unread, &Goal::Backport);
+    assert_eq!(
+        (kind, what.as_str()),
+        (Kind::Unreachable, "backport: what !415 put on develop could not be told")
+    );
 }
 
 #[test]

@@ -246,6 +246,7 @@ fn the_rest_of_the_routes_answers() {
             .to_owned()
     };
     let compare = format!("repository/compare?from={}&to={landed}", from.as_str().unwrap());
+    let diff = format!("repository/commits/{landed}/diff");
     let job = lab.job(&landed, "lint");
     let (lint, pipeline) = (format!("jobs/{}", job["id"]), format!("pipelines/{}", job["pipeline"]["id"]));
     let migrate = format!("jobs/{}", lab.job(&landed, "run-migrations-prod")["id"]);
@@ -266,6 +267,7 @@ fn the_rest_of_the_routes_answers() {
                 "404 File Not Found",
             ),
             ("compare", "dev", "GET", &compare, none(), 200, r#""new_path":"apps/portal/app/login.rb""#),
+            ("a commit's diff", "dev", "GET", &diff, none(), 200, r#""new_path":"apps/portal/app/login.rb""#),
             (
                 "commits of a path",
                 "dev",

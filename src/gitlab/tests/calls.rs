@@ -84,6 +84,28 @@ fn no_more_is_asked_for_than_needed() {
 }
 
 #[test]
+fn a_fork_may_name_its_branch_as_ours() {
+    let row = |iid: u64, source: &str| {
+        format!(
+            r#"{{"iid":{iid},"state":"opened","title":"t","source_branch":"backport/develop-9f3c1a7e",
+            "target_branch":"develop","source_project_id":{source},"target_project_id":7}}"#
+        )
+    };
+    let rows = [row(9, "8"), row(5, "7"), row(4, "null")].join(",");
+    let (_server, client) = with_project(vec![say(200, "", &format!("[{rows}]"))]);
+    let filter = MergeRequestFilter {
+        source_branch: Some("backport/develop-9f3c1a7e".to_owned()),
+        ..MergeRequestFilter::default()
+    };
+    let found = client.merge_requests(&filter, 100).unwrap();
+    assert_eq!(
+        found.iter().map(|mr| mr.iid).collect::<Vec<_>>(),
+        [5],
+        "a fork's, and one of a fork that is gone"
+    );
+}
+
+#[test]
 fn writes_send_what_was_given_and_no_more() {
     let merge_request = r#"{"iid":5,"state":"opened","title":"t","source_branch":"s","target_branch":"m"}"#;
     let approval = r#"{"user":{"id":1,"username":"bo"},"status":"approved"}"#;

@@ -49,7 +49,7 @@ pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
             )
             .hint("see the hotfixes in flight: git hotfix list"));
         }
-        if mr.source_project_id != mr.target_project_id {
+        if mr.is_from_fork() {
             return Err(Problem::new(Kind::Refused, format!("!{iid} comes from a fork"))
                 .because("git hotfix pushes and deploys from branches of the project itself")
                 .hint("push the branch to the project, then: git hotfix open"));
@@ -87,7 +87,6 @@ pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
                 ..MergeRequestFilter::default()
             };
             let mut all = gitlab.merge_requests(&filter, MOST)?;
-            all.retain(|mr| mr.source_project_id == mr.target_project_id);
             all.sort_by_key(|mr| std::cmp::Reverse(mr.iid));
             let open = all
                 .iter()

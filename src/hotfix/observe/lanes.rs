@@ -158,8 +158,16 @@ fn one(
         (Fact::Absent, ..) => Fact::Absent,
         _ => Fact::Unknown,
     };
-    if let (Fact::Known(request), Some(repo)) = (&mut lane.merge_request, site.repo) {
-        request.placeholder = placeholder(repo, request, &lane.remote)?;
+    if let Fact::Known(request) = &mut lane.merge_request {
+        if let Some(repo) = site.repo {
+            request.placeholder = placeholder(repo, request, &lane.remote)?;
+        }
+        // Its branch is gone, or there is no clone: GitLab keeps what was merged.
+        let merged = request.state == RequestState::Merged && lane.contained.is_absent();
+        if let (true, true, Some(gitlab)) = (merged, request.placeholder.is_unknown(), site.gitlab) {
+            let changes = gitlab.commit_changes(request.head.as_str())?;
+            request.placeholder = changes.map_or(Fact::Unknown, |changes| Fact::Known(!changes));
+        }
     }
     if let Some(place) = s.lanes.get_mut(index) {
         *place = lane;
@@ -231,7 +239,7 @@ pub(super) fn request(
         target_branch: Some(target.to_owned()),
         ..MergeRequestFilter::default()
     };
-    let found = gitlab.merge_requests(&filter, 20)?;
+    let found = gitlab.merge_requests(&filter, 100)?;
     let rank = |mr: &&gitlab::MergeRequest| match review::state(&mr.state) {
         RequestState::Opened | RequestState::Locked => (3, mr.iid),
         RequestState::Merged => (2, mr.iid),

@@ -78,7 +78,7 @@ fn name_of(site: &Site<'_>, branch: &str, target: &str) -> Result<Option<String>
         target_branch: Some(target.to_owned()),
         ..MergeRequestFilter::default()
     };
-    let found = gitlab.merge_requests(&filter, 20)?;
+    let found = gitlab.merge_requests(&filter, 100)?;
     let open = found.iter().find(|mr| matches!(state(&mr.state), RequestState::Opened));
     Ok(open.map(|mr| format!("!{}", mr.iid)))
 }

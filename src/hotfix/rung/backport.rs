@@ -75,6 +75,9 @@ fn with_request(s: &Snapshot, lane: &Lane, request: &BackportRequest) -> Check {
             format!("{name} was merged with its conflicts unresolved: {} still lacks the fix", lane.target),
             format!("pick it by hand: git hotfix backport --continue {}", typed(&name)),
         ),
+        RequestState::Merged if request.placeholder.is_unknown() => {
+            Check::unknown(format!("what {name} put on {} could not be told", lane.target))
+        }
         RequestState::Merged => Check::done(format!("{name} merged into {}", lane.target)),
         RequestState::Closed if declined(request) => Check::done(format!("{name} declined by a person")),
         RequestState::Closed => Check::blocked(

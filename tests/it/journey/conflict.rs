@@ -177,6 +177,8 @@ fn a_merged_placeholder_is_missing_and_not_done() {
     dev.run(&["list", "--missing"]).ends(3);
     dev.run(&["backport"]).ends(3);
     dev.run(&["verify"]).ends(3);
+    // Without a clone, whose objects tell it, GitLab is asked.
+    dev.run(&["-R", "shop/web", "list", "--missing"]).ends(3).says("merged with its conflicts unresolved");
 }
 
 /// Resolves the conflict in a work tree, as people do.
