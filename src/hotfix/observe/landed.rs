@@ -53,7 +53,7 @@ pub(super) fn landed(site: &mut Site<'_>, s: &mut Snapshot, request: Option<&Mer
         return reverted(site, s, &main);
     }
     s.landed = match searched(site, mr, &main)? {
-        Some((last, before)) => Fact::Known(told(site, s, last, before)?),
+        Some((last, before)) => Fact::Known(told(site, s, last, Some(before))?),
         None => Fact::Absent,
     };
     reverted(site, s, &main)
@@ -141,7 +141,7 @@ fn told(site: &Site<'_>, s: &Snapshot, commit: Sha, base: Option<Sha>) -> Result
 /// the last commit of a series alone would be half a fix.
 fn series(site: &Site<'_>, repo: &Repo, commit: Oid, base: Oid) -> Result<Vec<Sha>> {
     let commits = ask(site, repo, |repo| match repo.has_commit(base)? {
-        true => repo.range(commit, &[base], false, SEARCHED),
+        true => repo.range(commit, &[base], false, usize::MAX),
         false if repo.is_shallow() => Err(GitError::Shallow),
         false => Ok(Vec::new()),
     })?;
@@ -151,8 +151,9 @@ fn series(site: &Site<'_>, repo: &Repo, commit: Oid, base: Oid) -> Result<Vec<Sh
     }
 }
 
-/// No field names it: asks GitLab which of the newest commits came from this merge request.
-fn searched(site: &Site<'_>, mr: &MergeRequest, main: &Sha) -> Result<Option<(Sha, Option<Sha>)>> {
+/// No field names it: asks GitLab which of the newest commits came from this merge request. None where the first of
+/// them is not reached.
+fn searched(site: &Site<'_>, mr: &MergeRequest, main: &Sha) -> Result<Option<(Sha, Sha)>> {
     let (Some(gitlab), Some(repo)) = (site.gitlab, site.repo) else { return Ok(None) };
     let main = oid(main)?;
     let Fact::Known(commits) = ask(site, repo, |repo| repo.range(main, &[], true, SEARCHED))? else {
@@ -164,11 +165,11 @@ fn searched(site: &Site<'_>, mr: &MergeRequest, main: &Sha) -> Result<Option<(Sh
             gitlab.commit_merge_requests(&commit.id.to_string())?.iter().any(|found| found.iid == mr.iid);
         match (&last, mine) {
             (None, true) => last = Some(sha(commit.id)),
-            (Some(_), false) => return Ok(last.map(|last| (last, Some(sha(commit.id))))),
+            (Some(_), false) => return Ok(last.map(|last| (last, sha(commit.id)))),
             (Some(_), true) | (None, false) => {}
         }
     }
-    Ok(last.map(|last| (last, None)))
+    Ok(None)
 }
 
 /// A later commit on the production branch that undid it.
