@@ -54,7 +54,9 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             }
         }
     }
-    for mr in gitlab.merge_requests(&ask(MergeRequestState::Merged), MOST)? {
+    let merged = gitlab.merge_requests(&ask(MergeRequestState::Merged), MOST)?;
+    let all = merged.len() < MOST;
+    for mr in merged {
         if !is_hotfix(&mr, &site.settings.targets) {
             continue;
         }
@@ -88,10 +90,14 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             "version": 1,
             "hotfixes": lines.iter().map(as_json).collect::<Vec<_>>(),
         })),
-        false if lines.is_empty() => ctx.ui.say(match args.missing {
-            true => "no landed hotfix lacks its backport",
-            false => "no hotfix is in flight",
-        }),
+        false if lines.is_empty() => match (args.missing, all) {
+            (true, true) => ctx.ui.say("no landed hotfix lacks its backport"),
+            (true, false) => ctx.ui.say(format!(
+                "no landed hotfix lacks its backport, among the newest {MOST} merge requests to {}",
+                policy.production_branch
+            )),
+            (false, _) => ctx.ui.say("no hotfix is in flight"),
+        },
         false => ctx.ui.data(&view(&lines)),
     }
     Ok(if args.missing && missing { Exit::As(Kind::Hands) } else { Exit::Done })

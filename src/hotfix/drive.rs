@@ -18,6 +18,9 @@ use crate::hotfix::step::{Acted, Consent, Question, Step, Written};
 /// How often in a row a step may find that the world moved.
 const MOST_STALE: u32 = 5;
 
+/// After an answer that took longer, the world is looked at again before anything is done.
+const LATE: Duration = Duration::from_secs(5);
+
 /// git and GitLab, as the loop sees them.
 pub trait World {
     /// Reads what the goal needs; what the floor names is read by its id.
@@ -30,7 +33,8 @@ pub trait World {
 pub trait Listener {
     /// Something happened.
     fn event(&mut self, event: Event<'_>);
-    /// Asks for consent; `None` when the user said no.
+    /// Asks for consent; `None` when the user said no. After a long answer the world is looked at again, and the same
+    /// step asked for again: a yes to it is to be remembered.
     fn consent(&mut self, question: Question) -> Result<Option<Consent>>;
 }
 
@@ -316,6 +320,7 @@ impl Run<'_> {
                 return Err(no_progress(step));
             }
         }
+        let asked = self.clock.elapsed();
         let consent = match step.dangerous() {
             true => match listener.consent(plan::question(snapshot, step))? {
                 Some(consent) => Some(consent),
@@ -323,6 +328,10 @@ impl Run<'_> {
             },
             false => None,
         };
+        // A question can stand for an hour: what was agreed to must still be what is next.
+        if self.clock.elapsed().saturating_sub(asked) > LATE {
+            return Ok(Turn::Again);
+        }
         listener.event(Event::Acting(step));
         let acted = world.act(step, consent.as_ref())?;
         let mut last =

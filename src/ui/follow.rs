@@ -162,8 +162,8 @@ impl Listener for Follower<'_> {
     }
 
     fn consent(&mut self, question: Question) -> Result<Option<Consent>> {
-        if let Some(at) = self.granted.iter().position(|step| *step == question.step) {
-            self.granted.remove(at);
+        // Looked at again, or refused for a moment: a yes to this very step stays a yes.
+        if self.granted.contains(&question.step) {
             return Ok(Some(question.confirmed()));
         }
         // The question must not be painted over.

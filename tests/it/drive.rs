@@ -183,6 +183,68 @@ fn a_failed_deployment_is_made_anew_once_and_not_in_a_loop() {
     assert_eq!(world.acts.len(), 1);
 }
 
+/// Says yes after an hour, and remembers it.
+struct Slow<'a> {
+    clock: &'a TestClock,
+    said: Vec<Step>,
+}
+
+impl Listener for Slow<'_> {
+    fn event(&mut self, _: Event<'_>) {}
+
+    fn consent(&mut self, question: Question) -> Result<Option<Consent>> {
+        if !self.said.contains(&question.step) {
+            self.clock.sleep(Duration::from_secs(3600));
+            self.said.push(question.step.clone());
+        }
+        Ok(Some(question.confirmed()))
+    }
+}
+
+#[test]
+fn a_late_yes_counts_only_for_what_is_still_next() {
+    struct Moves {
+        looks: u32,
+        played: u32,
+        meanwhile: fn(&mut Snapshot),
+        s: Snapshot,
+    }
+    impl World for Moves {
+        fn observe(&mut self, _: &Goal, _: &Floor) -> Result<Snapshot> {
+            self.looks += 1;
+            if self.looks == 2 {
+                (self.meanwhile)(&mut self.s);
+            }
+            Ok(self.s.clone())
+        }
+
+        fn act(&mut self, step: &Step, _: Option<&Consent>) -> Result<Acted> {
+            assert!(matches!(step, Step::Play { job: 991, .. }), "{step:?}");
+            self.played += 1;
+            if let Fact::Known(production) = &mut self.s.production {
+                production.has_fix = Fact::Known(true);
+            }
+            Ok(Acted::Changed(Written::Job(991)))
+        }
+    }
+    let rejects = |s: &mut Snapshot| {
+        if let Fact::Known(Deployment { rules: Fact::Known(rules), .. }) = &mut s.deployment {
+            rules[1].votes[0].approved = false;
+        }
+    };
+    for (meanwhile, asked, played) in [((|_| {}) as fn(&mut Snapshot), 1, 1), (rejects, 1, 0)] {
+        let clock = TestClock(std::sync::Mutex::default());
+        let mut s = waiting_for_approvals();
+        let rules = vec![rule("tech-leads", &["bo"], &[]), rule("product", &["cleo"], &[])];
+        s.deployment = Fact::Known(deployment(RunStatus::Manual, rules));
+        let mut world = Moves { looks: 0, played: 0, meanwhile, s };
+        let mut slow = Slow { clock: &clock, said: vec![] };
+        let outcome = drive(&mut world, &Goal::Deploy { again: false }, &clock, timing(), &mut slow).unwrap();
+        assert_eq!((slow.said.len(), world.played), (asked, played), "{:?}", outcome.end);
+        assert_eq!(matches!(outcome.end, End::Done), played == 1, "{:?}", outcome.end);
+    }
+}
+
 #[test]
 fn the_job_is_played_once_however_long_it_still_looks_manual() {
     fn plays(s: &mut Snapshot, _: &Step, _: u32) -> Acted {

@@ -7,6 +7,7 @@ mod history;
 mod identity;
 mod landed;
 mod lanes;
+mod picks;
 mod production;
 mod refs;
 mod revert;
@@ -15,7 +16,8 @@ mod stacked;
 pub mod standing;
 mod way_back;
 
-pub(super) use lanes::{as_bytes, of_landed};
+pub(super) use lanes::of_landed;
+pub(super) use picks::as_bytes;
 
 use history::contains;
 

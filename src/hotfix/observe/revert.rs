@@ -1,8 +1,9 @@
 //! The revert of what landed: its branch, its merge request, and what taking the change back gives.
 
 use super::history::ask;
-use super::lanes::{request, source, told};
+use super::lanes::{request, source};
 use super::oid;
+use super::picks::told;
 use super::refs::{Refs, bring};
 use crate::error::Result;
 use crate::git::Repo;
