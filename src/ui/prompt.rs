@@ -17,7 +17,8 @@ impl Ui {
     /// Asks for a yes; Enter alone is a no. `flag` answers it without a terminal: a command, or the option of one.
     pub fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         self.ask(question, flag, |prompt| {
-            // With Enter: a `y` typed too early, meant for something else, confirms nothing.
+            // What was typed before the question stood there, meant for something else, confirms nothing.
+            super::terminal::forget_typed();
             Confirm::new().with_prompt(prompt).default(false).wait_for_newline(true).interact()
         })
     }

@@ -106,6 +106,12 @@ pub(crate) fn measure() -> Option<usize> {
     size.map(|(_, columns)| usize::from(columns))
 }
 
+/// Drops what was typed and not read yet.
+pub(super) fn forget_typed() {
+    #[cfg(unix)]
+    let _ = rustix::termios::tcflush(rustix::stdio::stdin(), rustix::termios::QueueSelector::IFlush);
+}
+
 impl Terminal {
     /// Decides. A flag beats `NO_COLOR` and `CLICOLOR_FORCE`, and those beat what the stream is.
     pub fn decide(streams: Streams, wishes: Wishes<'_>) -> Self {
