@@ -47,40 +47,39 @@ pub(super) struct Answer {
 enum Attr {
     /// It is told their commit, where it can be; the quicker way.
     Named,
-    /// They stand as files where it runs.
-    Written,
+    /// They stand as files where it runs, and it has read an index, as after a checkout.
+    CheckedOut,
 }
 
 /// Merges every row; one process for all rows whose attributes agree.
 ///
 /// A row that git itself breaks on costs its neighbours nothing: the rows are then run one by one.
 pub(super) fn merge(repo: &Repo, rows: &[Row]) -> Vec<Result<Answer, GitError>> {
-    let answers = merge_by(repo, rows, Attr::Named);
+    let answers = merge_all(repo, rows);
     // Where it renormalizes, git also heeds attributes that only the merge brings, where no file says otherwise;
-    // beside a commit that it is told it does not. (Read meanwhile, the configuration costs no time here.)
-    let renormalizes = repo.config().is_ok_and(|config| config.get_bool("merge.renormalize") == Some(true));
-    match renormalizes && repo.git().presumed_version() >= Version::ATTR_SOURCE {
-        true => merge_by(repo, rows, Attr::Written),
+    // beside a commit that it is told it does not. And once it has looked into files for renames it heeds them no
+    // more, but only with an index. (Read meanwhile, the configuration costs no time here.)
+    match repo.config().is_ok_and(|config| config.get_bool("merge.renormalize") == Some(true)) {
+        true => rows.iter().map(|row| merge_one(repo, row, Attr::CheckedOut)).collect(),
         false => answers,
     }
 }
 
-fn merge_by(repo: &Repo, rows: &[Row], attr: Attr) -> Vec<Result<Answer, GitError>> {
+fn merge_all(repo: &Repo, rows: &[Row]) -> Vec<Result<Answer, GitError>> {
     let mut answers: Vec<Option<Result<Answer, GitError>>> = rows.iter().map(|_| None).collect();
     if rows.len() > 1 {
         // Whatever goes wrong here is said by the single runs below, for the row that it concerns.
-        let _ = merge_together(repo, rows, attr, &mut answers);
+        let _ = merge_together(repo, rows, &mut answers);
     }
     rows.iter()
         .zip(answers)
-        .map(|(row, answer)| answer.unwrap_or_else(|| merge_one(repo, row, attr)))
+        .map(|(row, answer)| answer.unwrap_or_else(|| merge_one(repo, row, Attr::Named)))
         .collect()
 }
 
 fn merge_together(
     repo: &Repo,
     rows: &[Row],
-    attr: Attr,
     answers: &mut [Option<Result<Answer, GitError>>],
 ) -> Result<(), GitError> {
     let version = repo.git().presumed_version();
@@ -98,7 +97,7 @@ fn merge_together(
     for (attributes, members) in groups.iter().filter(|(_, members)| members.len() > 1) {
         let group: Vec<Row> = members.iter().filter_map(|&index| rows.get(index).copied()).collect();
         let Some(first) = group.first() else { continue };
-        let place = Place::new(repo, first.attributes, version, attr, Some(attributes))?;
+        let place = Place::new(repo, first.attributes, version, Attr::Named, Some(attributes))?;
         let mut input = String::new();
         for row in &group {
             if let Some(base) = row.base {
@@ -106,12 +105,14 @@ fn merge_together(
             }
             input.push_str(&format!("{} {}\n", row.ours, row.theirs));
         }
-        let output = place.run(place.call(repo, false).args(["--stdin"]).stdin(input))?;
+        let output = place.run(
+            place.call(repo, "merge-tree", false).args(["--write-tree", "-z", "--stdin"]).stdin(input),
+        )?;
         match output.exit {
             Exit::Code(0) => {}
             // As in a single run: perhaps it is older than it was taken for.
             Exit::Code(USAGE) if repo.git().version()? < version => {
-                return merge_together(repo, rows, attr, answers);
+                return merge_together(repo, rows, answers);
             }
             _ => continue,
         }
@@ -171,7 +172,7 @@ fn attempt(
     version: Version,
 ) -> Result<Merged, GitError> {
     let place = Place::new(repo, row.attributes, version, attr, None)?;
-    let mut call = place.call(repo, directory_renames_off);
+    let mut call = place.call(repo, "merge-tree", directory_renames_off).args(["--write-tree", "-z"]);
     let mut sides = *row;
     match row.base {
         Some(base) if version >= Version::MERGE_BASE => {
@@ -180,7 +181,11 @@ fn attempt(
         Some(base) => sides = with_common_parent(repo, row, base)?,
         None => {}
     }
-    let output = place.run(call.args([sides.ours.to_string(), sides.theirs.to_string()]))?;
+    let theirs = match attr {
+        Attr::Named => sides.theirs.to_string(),
+        Attr::CheckedOut => place.indexed(repo, sides.theirs)?,
+    };
+    let output = place.run(call.args([sides.ours.to_string(), theirs]))?;
     let merged = match output.exit {
         Exit::Code(code @ (0 | 1)) => parse_row(&mut Fields::new(&output.stdout), &sides, code == 0),
         _ => None,
@@ -251,8 +256,17 @@ impl Place {
         Ok(Place { dir, source: None })
     }
 
-    fn call(&self, repo: &Repo, directory_renames_off: bool) -> Call {
-        let mut options: Vec<OsString> = Vec::new();
+    /// The name of a commit that makes git read the index: the one entry there, a submodule that stands at it.
+    fn indexed(&self, repo: &Repo, commit: Oid) -> Result<String, GitError> {
+        let entry = format!("160000,{commit},{commit}");
+        self.call(repo, "update-index", false).args(["--add", "--cacheinfo", &entry]).ok()?;
+        Ok(format!(":{commit}"))
+    }
+
+    fn call(&self, repo: &Repo, subcommand: &str, directory_renames_off: bool) -> Call {
+        // Neither a shared index beside the user's own, nor a daemon that watches this directory.
+        let mut options: Vec<OsString> =
+            ["-c", "core.splitIndex=false", "-c", "core.fsmonitor=false"].map(OsString::from).into();
         if directory_renames_off {
             options.extend(["-c".into(), "merge.directoryRenames=false".into()]);
         }
@@ -262,11 +276,11 @@ impl Place {
         let mut work_tree = OsString::from("--work-tree=");
         work_tree.push(self.dir.path());
         options.push(work_tree);
-        let call = repo.call_with(options, "merge-tree").cwd(self.dir.path());
+        let call = repo.call_with(options, subcommand).cwd(self.dir.path());
+        let call = call.env("GIT_INDEX_FILE", self.dir.path().join(".index"));
         // What a partial clone lacks is fetched before, where people can see it, or not at all. Git before 2.45
         // heeds the variable only with the fixes of 2024; none reaches out without a protocol.
-        let call = call.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "none");
-        call.args(["--write-tree", "-z"])
+        call.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "none")
     }
 
     /// Runs it, and meanwhile removes what a killed run left beside.
@@ -384,7 +398,8 @@ pub(super) fn parse_row(fields: &mut Fields<'_>, row: &Row, clean: bool) -> Opti
 /// by its name.
 fn real_path(path: &[u8], row: &Row) -> BString {
     let path: &BStr = path.into();
-    for side in [row.ours, row.theirs] {
+    // As git was told them: the last one by its entry in the index.
+    for side in [row.ours.to_string(), row.theirs.to_string(), format!(":{}", row.theirs)] {
         let mark = format!("~{side}");
         if let Some(at) = path.rfind(&mark) {
             // The mark may be followed by `_0` where even that name was taken.

@@ -295,6 +295,57 @@ fn attributes_that_the_change_brings_count_where_git_renormalizes() {
     }
 }
 
+/// Git forgets the base's attributes, where it renormalizes, once it has looked into files for renames.
+#[test]
+fn attributes_of_the_base_count_where_git_renormalizes_and_looks_for_no_renames() {
+    for program in gits() {
+        for renames in [false, true] {
+            let lab = Lab::new(&program);
+            lab.git(&["config", "merge.renormalize", "true"]);
+            lab.git(&["config", "core.splitIndex", "true"]);
+            let (target, main) = parted(
+                &lab,
+                |lab| (1..=3).for_each(|number| lab.write(&format!("{number}"), lines(number..=number + 9))),
+                |lab| {
+                    edit(lab, "2", "line 5\n", "ours\n");
+                    edit(lab, "3", "line 3\n", "ours\n");
+                },
+                |lab| lab.write(".gitattributes", "* text=auto\n"),
+            );
+            // The fix turns a file to CRLF in the repository itself.
+            lab.git(&["checkout", "-q", "-f", "--detach", &main.to_string()]);
+            lab.write("crlf", lines(3..=12).replace('\n', "\r\n"));
+            let crlf = lab.git(&["hash-object", "-w", "--no-filters", "crlf"]);
+            lab.git(&["update-index", "--cacheinfo", &format!("100644,{crlf},3")]);
+            if renames {
+                lab.git(&["rm", "-q", "--cached", "2"]);
+                lab.write("new", "something else\n");
+                lab.git(&["add", "new"]);
+            }
+            let tree = lab.git(&["write-tree"]);
+            let fix = lab.git(&["commit-tree", &tree, "-p", &main.to_string(), "-m", "fix"]);
+            lab.git(&["reset", "-q", "--hard"]);
+            lab.git(&["clean", "-q", "-fd"]);
+            let fix = Oid::from_hex(fix.as_bytes()).unwrap();
+            lab.branch("main", fix);
+            let by_git = {
+                lab.git(&["checkout", "-q", "-f", "--detach", &target.to_string()]);
+                lab.try_git(&["cherry-pick", "--keep-redundant-commits", &fix.to_string()]);
+                let unmerged = lab.git(&["ls-files", "-u"]);
+                lab.try_git(&["cherry-pick", "--abort"]);
+                ["2", "3"].map(|path| unmerged.lines().any(|line| line.ends_with(path)))
+            };
+            let ours = match untouched(&lab, || pick(&lab, target, fix)) {
+                Outcome::Conflicts { paths, .. } => {
+                    ["2", "3"].map(|path| paths.iter().any(|found| found.path == path))
+                }
+                _ => [false, false],
+            };
+            assert_eq!((by_git, ours), ([renames; 2], [renames; 2]), "{} {renames}", program.display());
+        }
+    }
+}
+
 #[test]
 fn merge_settings_are_the_users() {
     for program in gits() {
