@@ -12,10 +12,10 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::Login;
-use super::fault::{Fault, explanation};
+use super::fault::{Fault, answered, explanation};
 use crate::clock::Clock;
 use crate::http::wire::{Call, Load, Wire};
-use crate::http::{Method, Origin, Secret, Token};
+use crate::http::{self, Method, Origin, Secret, Token};
 
 /// A token is renewed when it has less than this to live: an upload must not begin with it.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -97,7 +97,7 @@ impl Session {
 
     async fn renew(&self, state: &mut State, wire: &Wire) -> Result<(), Fault> {
         let (token, good_until) = match &state.challenge {
-            None => return Err(self.denied("it answered 401 without saying what it wants")),
+            None => return Err(self.foreign("it answered 401 without saying what it wants")),
             Some(Challenge::Basic) => {
                 let login =
                     self.login.as_ref().ok_or_else(|| self.denied("it wants a user and a password"))?;
@@ -130,7 +130,7 @@ impl Session {
             expires_in: Option<u64>,
         }
         let issuer = Origin::of(realm).filter(Origin::is_private).ok_or_else(|| {
-            self.denied(&format!("it sends us for a token to {realm}, which is not encrypted"))
+            self.foreign(&format!("it sends us for a token to {realm}, which is not encrypted"))
         })?;
         let mut url = realm.clone();
         {
@@ -142,7 +142,7 @@ impl Session {
         }
         let basic = self.login.as_ref().map(|login| {
             if !trusted(&self.origin, &issuer, &login.realms) {
-                return Err(self.denied(&format!(
+                return Err(self.foreign(&format!(
                     "it sends us to {issuer} with its password, and nobody said that {issuer} may have it"
                 )));
             }
@@ -155,7 +155,7 @@ impl Session {
         let answer = wire.send(call, Some(wire.stall())).await?;
         let (status, after) = (answer.status(), answer.retry_after());
         let body = answer.whole(TOKEN_CAP).await?;
-        let why = || format!("{issuer} answered {status}: {}", self.redact(&explanation(&body)));
+        let why = || answered(&issuer.to_string(), status, &self.redact(&explanation(&body)));
         match status {
             200 => {}
             401 | 403 => {
@@ -165,10 +165,12 @@ impl Session {
             500.. => return Err(Fault::Broken(why())),
             _ => return Err(Fault::Refused(why())),
         }
-        let issued: Issued = serde_json::from_slice(&body)
-            .map_err(|_| Fault::Wrong(format!("{issuer} gave something else than a token")))?;
-        let secret = Secret::new(&issued.token)
-            .ok_or_else(|| Fault::Wrong(format!("{issuer} gave a token that no header can carry")))?;
+        let odd = |why: &str| http::Error::Unreachable { origin: issuer.clone(), why: why.to_owned() };
+        let issued: Issued = serde_json::from_slice(&body).map_err(|_| {
+            odd("it gave something else than a token (a sign-in page, proxy or captive portal in between?)")
+        })?;
+        let secret =
+            Secret::new(&issued.token).ok_or_else(|| odd("it gave a token that no header can carry"))?;
         let life = Duration::from_secs(issued.expires_in.unwrap_or(SHORTEST_LIFE).max(SHORTEST_LIFE));
         Ok((Token::bearer(self.origin.clone(), secret), Some(asked + life)))
     }
@@ -184,6 +186,11 @@ impl Session {
     /// We may not, and why.
     fn denied(&self, why: &str) -> Fault {
         Fault::Denied(format!("{}: {why}", self.origin.host()))
+    }
+
+    /// It asks for what no registry of ours would.
+    fn foreign(&self, why: &str) -> Fault {
+        Fault::Foreign(format!("{}: {why}", self.origin.host()))
     }
 
     fn name(&self) -> String {

@@ -47,7 +47,6 @@ struct Round {
 }
 
 /// Where the blob is known to lie, beside those who need it.
-#[derive(Default)]
 struct Holders {
     places: Vec<usize>,
     siblings: HashMap<Origin, Option<String>>,
@@ -57,7 +56,7 @@ struct Holders {
 pub(super) async fn settle(run: &Run, need: Need) -> Outcomes {
     let Need { blob, from, mut places } = need;
     let mut outcomes: Outcomes = Vec::new();
-    let mut holders = Holders::default();
+    let mut holders = Holders { places: run.holding(&blob.digest), siblings: HashMap::new() };
     let mut fruitless = 0;
     loop {
         places.retain(|place| !run.has_failed(*place));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::auth::Session;
-use super::fault::{Fault, explanation};
+use super::fault::{Fault, answered, explanation};
 use super::manifest::{ACCEPT, DOCKER};
 use super::{Blob, Digest, Options, Version};
 use crate::http::wire::{Answer, Call, Feed, Load, Wire};
@@ -164,7 +164,7 @@ impl Client {
                 headers: range(),
                 load: Load::None,
             };
-            answer = self.wire.send(call, Some(self.wire.stall())).await?;
+            answer = self.no_page(self.wire.send(call, Some(self.wire.stall())).await?)?;
         }
         let starts = answer.header("content-range").and_then(|range| range.strip_prefix("bytes "));
         let starts = starts.and_then(|range| range.split_once('-')).and_then(|(start, _)| start.parse().ok());
@@ -258,10 +258,19 @@ impl Client {
             let call = Call { method, url, token: pass.token.as_ref(), headers, load };
             let answer = self.wire.send(call, Some(patience)).await?;
             if answer.status() != 401 || renewed {
-                return Ok(answer);
+                return self.no_page(answer);
             }
             self.session.refused(&pass, answer.header("www-authenticate"), &self.wire).await?;
             renewed = true;
+        }
+    }
+
+    /// Refuses a page for people where it says that all is well: nobody of ours has answered.
+    fn no_page(&self, answer: Answer) -> Result<Answer, Fault> {
+        let html = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+        match html && answer.status() < 300 {
+            true => Err(self.cut("a page answers (a sign-in page, proxy or captive portal in between?)")),
+            false => Ok(answer),
         }
     }
 
@@ -271,12 +280,9 @@ impl Client {
         // The answer is clear without its explanation.
         let body = answer.whole(ERROR_CAP).await.unwrap_or_default();
         let why = self.session.redact(&explanation(&body));
-        let why = match why.as_str() {
-            _ if (300..400).contains(&status) => {
-                format!("{} answered {status}: it sends us elsewhere, where nobody is asked", self.host())
-            }
-            "" => format!("{} answered {status}", self.host()),
-            why => format!("{} answered {status}: {why}", self.host()),
+        let why = match (300..400).contains(&status) {
+            true => answered(&self.host(), status, "it sends us elsewhere, where nobody is asked"),
+            false => answered(&self.host(), status, &why),
         };
         match status {
             401 | 403 => Fault::Denied(why),
@@ -310,7 +316,7 @@ impl Client {
     /// The address of an upload, which must be the registry's own. Behind a proxy that ends TLS registries
     /// name their plain address; the same place is then meant.
     fn upload(&self, asked: &Url, location: Option<&str>) -> Result<Url, Fault> {
-        let wrong = |why: String| Fault::Wrong(format!("{} began an upload {why}", self.host()));
+        let wrong = |why: String| Fault::Foreign(format!("{} began an upload {why}", self.host()));
         let location = location.ok_or_else(|| wrong("without saying where".to_owned()))?;
         let mut url = asked.join(location).map_err(|_| wrong(format!("at no address: {location}")))?;
         if url.scheme() == "http" && !self.origin.is_plain() && url.host() == self.base.host() {

@@ -6,7 +6,7 @@
 //! fails stops no other.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -43,6 +43,8 @@ pub(super) struct Run {
     pub(super) places: Vec<Place>,
     pub(super) siblings: Vec<Sibling>,
     pub(super) retry: Retry,
+    /// Which places had their image before anything was sent.
+    whole: OnceLock<Vec<bool>>,
     /// Whether a registry takes blobs from next door.
     mounts: Mutex<HashMap<Origin, bool>>,
     /// The first thing that went wrong at a place.
@@ -57,7 +59,21 @@ impl Run {
         retry: Retry,
         events: UnboundedSender<Progress>,
     ) -> Run {
-        Run { places, siblings, retry, mounts: Mutex::default(), failed: Mutex::default(), events }
+        let whole = OnceLock::new();
+        Run { places, siblings, retry, whole, mounts: Mutex::default(), failed: Mutex::default(), events }
+    }
+
+    fn is_whole(&self, place: usize) -> bool {
+        self.whole.get().and_then(|whole| whole.get(place)).copied().unwrap_or_default()
+    }
+
+    /// The places that have had this blob all along, with the whole of an image that needs it.
+    pub(super) fn holding(&self, digest: &Digest) -> Vec<usize> {
+        let needs = |image: &Pinned| {
+            image.config_digest == *digest || image.layers.iter().any(|layer| layer.digest == *digest)
+        };
+        let holds = |(at, place): (usize, &Place)| (self.is_whole(at) && needs(&place.image)).then_some(at);
+        self.places.iter().enumerate().filter_map(holds).collect()
     }
 
     pub(super) fn tell(&self, event: Progress) {
@@ -91,10 +107,9 @@ struct Moved {
 
 /// Copies everything; the results stand in the order of the places.
 pub(super) async fn copy(run: Arc<Run>, parallel: usize) -> Vec<Result<Copied>> {
-    let whole = whole(&run).await;
+    let _ = run.whole.set(whole(&run).await);
     let mut moved = vec![Moved::default(); run.places.len()];
-    let open = |place: &usize| !whole.get(*place).copied().unwrap_or_default();
-    let open: Vec<usize> = (0..run.places.len()).filter(open).collect();
+    let open: Vec<usize> = (0..run.places.len()).filter(|place| !run.is_whole(*place)).collect();
     blobs(&run, 1, configs(&run, &open), &mut moved).await;
     probe(&run, &open).await;
     blobs(&run, parallel.max(1), layers(&run, &open), &mut moved).await;
@@ -117,7 +132,7 @@ pub(super) async fn copy(run: Arc<Run>, parallel: usize) -> Vec<Result<Copied>> 
         Ok(Copied {
             config_digest: place.image.config_digest.clone(),
             manifest_digest: place.image.manifest_digest.clone(),
-            already: whole.get(index).copied().unwrap_or_default(),
+            already: run.is_whole(index),
             uploaded,
             mounted,
         })

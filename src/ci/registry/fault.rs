@@ -18,6 +18,8 @@ pub(super) enum Fault {
     Renewed,
     /// We may not.
     Denied(String),
+    /// It wants what no registry of ours would: a secret or an image for a stranger, or nothing that is known.
+    Foreign(String),
     /// It is not there.
     Absent(String),
     /// It refuses this for good.
@@ -34,7 +36,9 @@ impl Fault {
         match self {
             Fault::Cut(error) => matches!(error, http::Error::Unreachable { .. }),
             Fault::Busy { .. } | Fault::Broken(_) | Fault::Renewed | Fault::Wrong(_) => true,
-            Fault::Denied(_) | Fault::Absent(_) | Fault::Refused(_) | Fault::Unfit(_) => false,
+            Fault::Denied(_) | Fault::Foreign(_) | Fault::Absent(_) | Fault::Refused(_) | Fault::Unfit(_) => {
+                false
+            }
         }
     }
 
@@ -55,6 +59,7 @@ impl Fault {
             Fault::Busy { why, .. }
             | Fault::Broken(why)
             | Fault::Denied(why)
+            | Fault::Foreign(why)
             | Fault::Absent(why)
             | Fault::Refused(why)
             | Fault::Wrong(why)
@@ -79,7 +84,9 @@ impl Fault {
                 .hint("the registry itself needs mending (is its disk full?)")
                 .hint(AGAIN),
             Fault::Denied(_) => problem(Kind::Config),
-            Fault::Absent(_) | Fault::Unfit(_) => problem(Kind::Refused).hint(ANEW),
+            Fault::Foreign(_) => problem(Kind::Config).hint(FOREIGN),
+            Fault::Absent(_) => problem(Kind::Refused).hint(ABSENT),
+            Fault::Unfit(_) => problem(Kind::Refused).hint(FIT).hint("nothing of it was used; then run the same command again"),
             Fault::Refused(_) => problem(Kind::Rejected).hint(REFUSED),
             Fault::Wrong(_) => problem(Kind::Failed)
                 .hint("nothing of it was used; run the same command again, and if it comes again push the image anew"),
@@ -89,13 +96,26 @@ impl Fault {
 
 const REFUSED: &str = "nothing of it was used; mend what the registry says (or what answers in its place), then run the \
                        same command again";
-const ANEW: &str = "nothing of it was used; see that the build pushed it (and what answers in the registry's place), then run \
-                    the same command again";
-const AGAIN: &str = "what has arrived stays there: run the same command again";
+const FOREIGN: &str = "nothing secret was sent there; see that the registry is your own (CI_REGISTRY_IMAGE and CI_SERVER_URL; \
+                       Heroku's is shown by: git hotfix doctor --config) and what answers in its place, then run the \
+                       same command again";
+const ABSENT: &str = "nothing of it was used; see that the build pushed it (and what answers in the registry's place), then run \
+                      the same command again";
+const FIT: &str = "let the build push one that Heroku takes: docker buildx build --platform linux/amd64 --output \
+                   type=image,push=true,compression=gzip,force-compression=true";
+const AGAIN: &str = "run the same command again: it goes on from what is there";
 
 impl From<http::Error> for Fault {
     fn from(error: http::Error) -> Fault {
         Fault::Cut(error)
+    }
+}
+
+/// What somebody answered, and why where that is told.
+pub(super) fn answered(who: &str, status: u16, why: &str) -> String {
+    match why {
+        "" => format!("{who} answered {status}"),
+        why => format!("{who} answered {status}: {why}"),
     }
 }
 
@@ -116,7 +136,9 @@ pub(super) fn explanation(body: &[u8]) -> String {
     }
     let Ok(document) = serde_json::from_slice::<Document>(body) else {
         let text = String::from_utf8_lossy(body);
-        return cut(text.lines().next().unwrap_or_default().trim());
+        let line = text.lines().next().unwrap_or_default().trim();
+        // A page is made for other eyes, and says no more than its status.
+        return if line.starts_with('<') { String::new() } else { cut(line) };
     };
     let told = |entry: &Entry| {
         let detail = match &entry.detail {
@@ -150,7 +172,7 @@ mod tests {
         assert_eq!(explanation(full), r#"UNKNOWN: unknown error: {"Op":"write","Err":28}"#);
         assert_eq!(explanation(br#"{"errors":[{"code":"DENIED"}]}"#), "DENIED");
         assert_eq!(explanation(b"Bad Gateway\nnginx"), "Bad Gateway");
-        assert_eq!(explanation(b""), "");
+        assert_eq!((explanation(b""), explanation(b"<html>Bad Gateway")), (String::new(), String::new()));
         assert_eq!(explanation("ä".repeat(300).as_bytes()).chars().count(), 201);
     }
 
@@ -162,6 +184,7 @@ mod tests {
             (Fault::Broken("full".to_owned()), 7, true),
             (Fault::Renewed, 6, true),
             (Fault::Denied("no".to_owned()), 4, false),
+            (Fault::Foreign("evil.example".to_owned()), 4, false),
             (Fault::Absent("gone".to_owned()), 5, false),
             (Fault::Refused("unsupported".to_owned()), 7, false),
             (Fault::Wrong("other bytes".to_owned()), 1, true),
@@ -186,6 +209,7 @@ mod tests {
             Fault::Broken(said("500 UNKNOWN: no space left on device")),
             Fault::Renewed,
             Fault::Denied(said("401 UNAUTHORIZED")),
+            Fault::Foreign(said("it sends us to https://evil.example")),
             Fault::Absent(said("404 MANIFEST_UNKNOWN")),
             Fault::Refused(said("400 UNSUPPORTED")),
             Fault::Wrong(said("served blob 0123456789ab with other bytes")),
@@ -195,19 +219,21 @@ mod tests {
             told.push_str(&format!("[{}] {problem}\n", problem.kind.exit_code()));
             problem.hints.iter().for_each(|hint| told.push_str(&format!("    hint: {hint}\n")));
         }
-        insta::assert_snapshot!(told, @r#"
+        insta::assert_snapshot!(told, @"
         [6] no image registry.example/shop/web/portal: https://registry.example could not be reached: connection reset
-            hint: what has arrived stays there: run the same command again
+            hint: run the same command again: it goes on from what is there
         [4] no image registry.example/shop/web/portal: no host
             hint: see which address and which token are used: git hotfix doctor
         [6] no image registry.example/shop/web/portal: registry.example: TOOMANYREQUESTS
-            hint: what has arrived stays there: run the same command again
+            hint: run the same command again: it goes on from what is there
         [7] no image registry.example/shop/web/portal: registry.example: 500 UNKNOWN: no space left on device
             hint: the registry itself needs mending (is its disk full?)
-            hint: what has arrived stays there: run the same command again
+            hint: run the same command again: it goes on from what is there
         [6] no image registry.example/shop/web/portal: the token ran out on the way
-            hint: what has arrived stays there: run the same command again
+            hint: run the same command again: it goes on from what is there
         [4] no image registry.example/shop/web/portal: registry.example: 401 UNAUTHORIZED
+        [4] no image registry.example/shop/web/portal: registry.example: it sends us to https://evil.example
+            hint: nothing secret was sent there; see that the registry is your own (CI_REGISTRY_IMAGE and CI_SERVER_URL; Heroku's is shown by: git hotfix doctor --config) and what answers in its place, then run the same command again
         [5] no image registry.example/shop/web/portal: registry.example: 404 MANIFEST_UNKNOWN
             hint: nothing of it was used; see that the build pushed it (and what answers in the registry's place), then run the same command again
         [7] no image registry.example/shop/web/portal: registry.example: 400 UNSUPPORTED
@@ -215,7 +241,8 @@ mod tests {
         [1] no image registry.example/shop/web/portal: registry.example: served blob 0123456789ab with other bytes
             hint: nothing of it was used; run the same command again, and if it comes again push the image anew
         [5] no image registry.example/shop/web/portal: it is an index of indexes
-            hint: nothing of it was used; see that the build pushed it (and what answers in the registry's place), then run the same command again
-        "#);
+            hint: let the build push one that Heroku takes: docker buildx build --platform linux/amd64 --output type=image,push=true,compression=gzip,force-compression=true
+            hint: nothing of it was used; then run the same command again
+        ");
     }
 }

@@ -158,9 +158,7 @@ fn layer_type(layer: &Descriptor) -> Result<&'static str, String> {
         DOCKER_LAYER | "application/vnd.oci.image.layer.v1.tar+gzip" => Ok(DOCKER_LAYER),
         DOCKER_LAYER_PLAIN | "application/vnd.oci.image.layer.v1.tar" => Ok(DOCKER_LAYER_PLAIN),
         zstd if zstd.ends_with("zstd") => {
-            Err("its layers are compressed with zstd, which Docker schema 2 cannot say; build it with gzip \
-             (docker buildx: --output type=image,compression=gzip,force-compression=true)"
-                .to_owned())
+            Err("its layers are compressed with zstd, which Docker schema 2 cannot say".to_owned())
         }
         other => Err(format!("its layer {} is of the unknown type {other}", layer.digest)),
     }

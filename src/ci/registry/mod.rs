@@ -99,13 +99,16 @@ impl Login {
 }
 
 fn private(url: &Url) -> Result<Origin> {
-    let origin = Origin::of(url)
-        .ok_or_else(|| Problem::new(Kind::Config, format!("no http or https URL: {}", url.scheme())))?;
+    let wrong = |why: String| {
+        Problem::new(Kind::Config, why).hint(
+            "give it an https address; CI_REGISTRY_IMAGE and CI_SERVER_URL come from GitLab, all others are shown by: \
+             git hotfix doctor --config",
+        )
+    };
+    let origin = Origin::of(url).ok_or_else(|| wrong(format!("no http or https URL: {}", url.scheme())))?;
     match origin.is_private() {
         true => Ok(origin),
-        false => {
-            Err(Problem::new(Kind::Config, format!("refusing to send a secret over plain http to {origin}")))
-        }
+        false => Err(wrong(format!("refusing to send a secret over plain http to {origin}"))),
     }
 }
 
@@ -325,7 +328,9 @@ impl Registries {
                 results.into_iter().zip(transfers).map(explain).collect()
             }
             Err(error) => {
-                let problem = Problem::new(Kind::Failed, "the copy stopped").because(error);
+                let problem = Problem::new(Kind::Failed, "the copy stopped")
+                    .because(error)
+                    .hint("run the same command again: it goes on from what is there");
                 transfers.iter().map(|_| Err(problem.clone())).collect()
             }
         }
@@ -370,13 +375,15 @@ impl Registries {
 
     /// One for all calls: connections live in it.
     fn runtime(&self) -> Result<&Runtime> {
-        if self.runtime.get().is_none() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(|error| {
-                Problem::new(Kind::Failed, "cannot prepare for the network").because(error)
-            })?;
-            let _ = self.runtime.set(runtime);
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
         }
-        self.runtime.get().ok_or_else(|| Problem::new(Kind::Failed, "cannot prepare for the network"))
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| {
+            Problem::new(Kind::Failed, "cannot prepare for the network")
+                .because(error)
+                .hint("run the same command again")
+        })?;
+        Ok(self.runtime.get_or_init(|| runtime))
     }
 }

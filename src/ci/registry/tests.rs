@@ -1,5 +1,7 @@
 //! Registries that misbehave, word for word: what is sent to whom, and what is concluded.
 
+mod words;
+
 use serde_json::json;
 
 use super::manifest::DOCKER;
@@ -155,7 +157,7 @@ fn a_registry_that_is_away_is_unreachable() {
     let registry = Scripted::new(vec![Act::Hang]);
     let problem = registries().resolve(&image(&registry)).unwrap_err();
     assert_eq!((problem.kind, registry.connections()), (Kind::Unreachable, 5), "{problem}");
-    assert_eq!(problem.hints, ["what has arrived stays there: run the same command again"]);
+    assert_eq!(problem.hints, ["run the same command again: it goes on from what is there"]);
     let registry = Scripted::new(vec![say(503, "", ""), say(429, "retry-after: 0\r\n", ""), Act::Stall]);
     let problem = registries().resolve(&image(&registry)).unwrap_err();
     assert_eq!(problem.kind, Kind::Unreachable, "{problem}");
