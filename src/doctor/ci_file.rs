@@ -59,6 +59,8 @@ pub struct Job {
     pub resource_group: Option<String>,
     /// Whether GitLab starts it again by itself when it fails.
     pub retries: bool,
+    /// Whether GitLab makes several jobs of it.
+    pub parallel: bool,
     /// Whether it leaves its artifacts after a failure, too.
     pub keeps_artifacts: bool,
     /// Its commands.
@@ -175,6 +177,7 @@ fn job(top: &[(String, Rc<Node>)], name: &str) -> Job {
         needs: needs.map(|needs| needs.each().iter().filter_map(need).collect()),
         resource_group: chain.text("resource_group").map(str::to_owned),
         retries: times.is_some_and(|times| times != "0"),
+        parallel: chain.get("parallel").is_some_and(|parallel| parallel.text() != Some("1")),
         keeps_artifacts: artifacts == Some("always"),
         script: chain.get("script").map(words).unwrap_or_default().join("\n"),
     }

@@ -80,10 +80,7 @@ impl<'a> Lane<'a> {
         let Some(job) = deploy else {
             let many: Vec<&str> = self.deployers().iter().map(|job| job.name.as_str()).collect();
             return vec![match (self.file.includes, many.as_slice()) {
-                (true, _) => Finding::unknown(
-                    names.join(" or "),
-                    "not in the file itself; it may be in one that it includes",
-                ),
+                (true, _) => elsewhere(&names.join(" or ")),
                 (_, []) => Finding::fail(
                     Kind::Refused,
                     names.join(" or "),
@@ -93,7 +90,11 @@ impl<'a> Lane<'a> {
                 (_, many) => Finding::fail(
                     Kind::Refused,
                     names.join(" or "),
-                    format!("no job of this name; {} deploy(s) to {}", many.join(", "), self.environment()),
+                    format!(
+                        "no job of this name; these deploy to {}: {}",
+                        self.environment(),
+                        many.join(", ")
+                    ),
                     "name the hotfix's own: [deploy] job in .hotfix.toml   (none yet: git hotfix ci template)",
                 ),
             }];
@@ -108,6 +109,14 @@ impl<'a> Lane<'a> {
                 &job.name,
                 "GitLab starts it again by itself when it fails: a second deployment that nobody asked for",
                 "give it `retry: 0`",
+            ));
+        }
+        if job.parallel {
+            findings.push(Finding::fail(
+                Kind::Refused,
+                &job.name,
+                "GitLab makes several jobs of it, of other names, and each would deploy",
+                "take `parallel` out",
             ));
         }
         if job.script.contains("ci promote") && !job.keeps_artifacts {
@@ -203,10 +212,10 @@ impl<'a> Lane<'a> {
             return Vec::new();
         }
         let Some(job) = self.about(name, |job| job.script.contains("hotfix ci backport")) else {
-            return vec![Finding::ok(
-                name,
-                "not there: backports are made from a clone, by ship or backport",
-            )];
+            return vec![match self.file.includes {
+                true => elsewhere(name),
+                false => Finding::ok(name, "not there: backports are made from a clone, by ship or backport"),
+            }];
         };
         let mut findings: Vec<Finding> =
             self.renamed(job, std::slice::from_ref(name), "backport", "job").into_iter().collect();
@@ -290,9 +299,7 @@ impl<'a> Lane<'a> {
         let gate = self.file.jobs.iter().find(|job| job.script.contains("hotfix list --missing"));
         vec![match gate {
             Some(job) => Finding::ok(&job.name, "fails while a landed hotfix is missing on a target"),
-            None if self.file.includes => {
-                Finding::unknown("gate", "not in the file itself; it may be in one that it includes")
-            }
+            None if self.file.includes => elsewhere("gate"),
             None => Finding::warn(
                 "gate",
                 "nothing keeps the next normal release from undoing a hotfix that is not back yet",
@@ -323,7 +330,7 @@ impl<'a> Lane<'a> {
 
     fn missing(&self, name: &str, what: &str) -> Finding {
         match self.file.includes {
-            true => Finding::unknown(name, "not in the file itself; it may be in one that it includes"),
+            true => elsewhere(name),
             false => Finding::warn(name, format!("no such job: {what}"), "print one: git hotfix ci template"),
         }
     }
@@ -334,4 +341,8 @@ impl<'a> Lane<'a> {
             false => findings,
         }
     }
+}
+
+fn elsewhere(name: &str) -> Finding {
+    Finding::unknown(name, "not in the file itself; it may be in one that it includes")
 }

@@ -47,7 +47,7 @@ gate: {script: git hotfix list --missing}
     insta::assert_snapshot!(format!("exit {}\n{}\n{}", ran.code, ran.out, ran.err), @r#"
     exit 5
     deployment
-      ✗ deploy-prod-hotfix  no job of this name; release-normal, emergency deploy(s) to production
+      ✗ deploy-prod-hotfix  no job of this name; these deploy to production: release-normal, emergency
           name the hotfix's own: [deploy] job in .hotfix.toml   (none yet: git hotfix ci template)
 
     migrations
@@ -95,7 +95,7 @@ fn each_difference_is_named_with_its_mend() {
         r#"
 stages: [test, deploy, after]
 default: {retry: 2}
-deploy-prod-hotfix: {stage: deploy, script: git hotfix ci promote, environment: production, when: manual}
+deploy-prod-hotfix: {stage: deploy, script: git hotfix ci promote, environment: production, when: manual, parallel: 3}
 release: {stage: deploy, script: x, environment: production, resource_group: other, retry: 0}
 run-migrations-prod: {stage: deploy, script: x, environment: production}
 hotfix-backport: {stage: deploy, script: x, environment: {name: production, action: access}}
@@ -129,6 +129,8 @@ rollback-prod-hotfix:
         give it `resource_group: production`, and every other job that deploys there the same
     fail deploy-prod-hotfix: GitLab starts it again by itself when it fails: a second deployment that nobody asked for
         give it `retry: 0`
+    fail deploy-prod-hotfix: GitLab makes several jobs of it, of other names, and each would deploy
+        take `parallel` out
     fail deploy-prod-hotfix: a deployment that fails leaves no receipt, and the rollback goes back by it
         give it `artifacts: {when: always, paths: [promote-receipt.json, promote-receipt.md]}`
     fail run-migrations-prod: GitLab records it as a deployment of its commit to production, and asks for approvals
@@ -158,7 +160,7 @@ fn what_is_not_there_or_no_ci_file_is_said() {
         let ran = clone.run(&["ci", "check", file]);
         format!("{file}: exit {}\n{}{}", ran.code, ran.out, ran.err)
     });
-    insta::assert_snapshot!(rows.join("\n"), @r"
+    insta::assert_snapshot!(rows.join("\n"), @"
     absent.yml: exit 4
     error: cannot read absent.yml
       caused by: No such file or directory (os error 2)
@@ -177,13 +179,13 @@ fn what_is_not_there_or_no_ci_file_is_said() {
       ○ run-migrations-prod   not in the file itself; it may be in one that it includes
 
     backport
-      ✓ hotfix-backport       not there: backports are made from a clone, by ship or backport
+      ○ hotfix-backport       not in the file itself; it may be in one that it includes
 
     rollback
       ○ rollback-prod-hotfix  not in the file itself; it may be in one that it includes
 
     normal lane
-      ○ gate                  not in the file itself; it may be in one that it includesnothing stops a hotfix; 4 could not be looked at
+      ○ gate                  not in the file itself; it may be in one that it includesnothing stops a hotfix; 5 could not be looked at
     ");
     assert_eq!(clone.run(&["ci", "check"]).code, 2);
 }

@@ -2,6 +2,7 @@
 
 use super::Wishes;
 use super::yaml::scalar;
+use crate::ci::shell_word;
 use crate::config::Config;
 use crate::error::{Kind, Problem, Result};
 
@@ -41,6 +42,15 @@ impl Names {
                 "--gate has nothing to look at: there are no backport targets",
             )
             .hint("leave --gate out, or name targets: [branches] targets in .hotfix.toml"));
+        }
+        let apps = &config.apps.value;
+        if let Some(stranger) = wishes.migrating_app.as_ref().filter(|app| !apps.contains(app)) {
+            return Err(Problem::new(Kind::Usage, format!("there is no app called {stranger}"))
+                .because(format!("configured are {}", apps.join(", ")))
+                .hint(match apps.last() {
+                    Some(app) => format!("git hotfix ci template --migrate-app {}", shell_word(app)),
+                    None => "name it in .hotfix.toml on the production branch: [deploy] apps".to_owned(),
+                }));
         }
         let group = wishes.resource_group.as_deref().unwrap_or(&config.environment.value);
         Ok(Names {

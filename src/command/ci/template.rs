@@ -1,5 +1,7 @@
 //! `git hotfix ci template`: the CI file with the jobs of a hotfix, written from the configuration.
 
+use clap::builder::NonEmptyStringValueParser;
+
 use crate::ci::{Wishes, template};
 use crate::command::Exit;
 use crate::context::Context;
@@ -15,17 +17,17 @@ the comments in the file say what GitLab does with each choice. The same configu
   git hotfix ci template --gate --image registry.example/hotfix:1 -- bin/rails db:migrate")]
 pub struct Args {
     /// The stage of the jobs; one that the pipeline has, after those that build
-    #[arg(long, value_name = "STAGE", default_value = "deploy")]
+    #[arg(long, value_name = "STAGE", default_value = "deploy", value_parser = NonEmptyStringValueParser::new())]
     pub stage: String,
     /// The image the jobs run in; with git 2.38 or newer and git-hotfix (default: the project's own)
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_parser = NonEmptyStringValueParser::new())]
     pub image: Option<String>,
     /// A tag of the runner; repeatable (default: the project's own)
-    #[arg(long = "tag", value_name = "TAG")]
+    #[arg(long = "tag", value_name = "TAG", value_parser = NonEmptyStringValueParser::new())]
     pub tags: Vec<String>,
     /// What keeps two deployments from running at once; give it to the normal lane's job as well
     /// (default: the name of the environment)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub resource_group: Option<String>,
     /// The migration job names the environment, for the variables in its scope; GitLab then makes it manual
     #[arg(long)]
