@@ -44,7 +44,7 @@ impl Job {
         }
         let in_job = env.get(env::GITLAB_CI).is_some();
         if let (Some(why), None) = (misplaced(env, in_job, production), outside) {
-            return Err(refused(why, production, body));
+            return Err(refused(why, &format!("in a pipeline of {production}"), body));
         }
         if !in_job {
             return Ok(Job { address: None, commit: None, checkout: Checkout::Person });
@@ -65,20 +65,17 @@ pub fn in_environment(env: &Env, environment: &str, outside: Option<&str>, body:
     if outside.is_some() {
         return Ok(());
     }
-    match env.get(env::CI_ENVIRONMENT_NAME) {
-        Some(name) if name == environment => Ok(()),
-        Some(name) => Err(refused(
-            format!("this job is one of the environment {name}, not of {environment}"),
-            environment,
-            body,
-        )),
-        None => Err(refused(format!("this job has no `environment: {environment}`"), environment, body)),
-    }
+    let why = match env.get(env::CI_ENVIRONMENT_NAME) {
+        Some(name) if name == environment => return Ok(()),
+        Some(name) => format!("this job is one of the environment {name}, not of {environment}"),
+        None => format!("this job has no `environment: {environment}`"),
+    };
+    Err(refused(why, &format!("of the environment {environment}"), body))
 }
 
-fn refused(why: String, whose: &str, body: Body<'_>) -> Problem {
+fn refused(why: String, which: &str, body: Body<'_>) -> Problem {
     Problem::new(Kind::Refused, why)
-        .because(format!("this is the body of a job in the pipeline of {whose}"))
+        .because(format!("this is the body of a job {which}"))
         .hint(format!("anywhere else: {}", body.elsewhere))
         .hint(format!("or with a reason: {} --outside-pipeline <reason>", body.command))
 }

@@ -74,15 +74,16 @@ impl OneOff<'_> {
                     Err(why) => format!("what runs now is unknown: {why}"),
                 };
                 return Err(self
-                    .unknown("whether the migration was started is not known")
+                    .unknown("whether the migration was started is not known", "--process-type run")
                     .because(error)
                     .because(seen));
             }
             Err(error) => return Err(error.into()),
         };
         tell(Told::Started(&dyno.name));
+        let logs = format!("--dyno-name {}", dyno.name);
         let Some(address) = &dyno.attach_url else {
-            return Err(self.unknown(&format!("Heroku gave no way to follow {}", dyno.name)));
+            return Err(self.unknown(&format!("Heroku gave no way to follow {}", dyno.name), &logs));
         };
         let mut status = None;
         let met =
@@ -99,21 +100,22 @@ impl OneOff<'_> {
             (Some(status), _) => Ok(status),
             (None, met) => {
                 let mut problem =
-                    self.unknown(&format!("how the migration in {} ended is not known", dyno.name));
+                    self.unknown(&format!("how the migration in {} ended is not known", dyno.name), &logs);
                 problem
                     .causes
                     .push(met.err().unwrap_or_else(|| "it ended without telling its exit status".to_owned()));
-                if let Ok(Some(dyno)) = self.heroku.dynos(self.app).map(at_work) {
-                    problem.causes.push(format!("{} is still there, {}", dyno.name, dyno.state));
+                let dynos = self.heroku.dynos(self.app).unwrap_or_default();
+                if let Some(left) = dynos.iter().find(|other| other.name == dyno.name) {
+                    problem.causes.push(format!("{} is still there, {}", left.name, left.state));
                 }
                 Err(problem)
             }
         }
     }
 
-    fn unknown(&self, what: &str) -> Problem {
+    fn unknown(&self, what: &str, logs: &str) -> Problem {
         Problem::new(Kind::Rejected, what)
-            .hint(format!("see what it did: heroku logs --ps run -a {}", self.app))
+            .hint(format!("see what it did: heroku logs {logs} -a {}", self.app))
             .hint("then decide; run the job again only if its migrations may run twice")
     }
 

@@ -24,6 +24,10 @@ fn every_app_is_released_once_and_verified() {
     assert!(log.contains("healthy 3 times in a row: 200 from "), "{log}");
     assert!(log.contains("api-gateway | release phase ran"), "{log}");
     assert!(log.contains("section_start:"), "{log}");
+    // A tag is asked once and then pinned; a layer is pulled once for all, and taken from next door.
+    assert_eq!(yard.served(&format!("/manifests/{}", yard.commit)), 3);
+    assert_eq!(yard.pulled_twice(), Vec::<String>::new());
+    assert!(log.contains("taken from a sibling"), "{log}");
 
     let receipt = yard.receipt();
     assert_eq!((&receipt["outcome"], &receipt["who"]), (&json!("live"), &json!("mia")));
@@ -126,6 +130,11 @@ fn one_app_can_be_promoted_alone() {
     let yard = Yard::new(0);
     ends(&yard.promote(&["--app", "admin"]), 0);
     assert_eq!(yard.images_now(), [OLD_IMAGE, &yard.images[1], OLD_IMAGE]);
+    // What the next one shares with it lies next door, whether that one is promoted again or not.
+    ends(&yard.promote(&["--app", "portal"]), 0);
+    assert_eq!(yard.pulled_twice(), Vec::<String>::new());
+    yard.promoted(0);
+    assert_eq!((yard.images_now(), yard.pulled_twice()), (yard.images.clone(), Vec::new()));
     let log = ends(&yard.promote(&["--app", "shop"]), 2);
     assert!(log.contains("configured are portal, admin, api-gateway"), "{log}");
 }
@@ -183,4 +192,86 @@ fn without_identity_it_says_that_a_plain_200_proves_little() {
     let yard = Yard::with(1, |_, toml| toml.replace("identity = \"x-revision\"", "field = \"build.commit\""));
     let log = yard.promoted(0);
     assert!(!log.contains("proves little"), "{log}");
+}
+
+#[test]
+fn apps_of_one_image_ask_for_it_once() {
+    let yard = Yard::with(0, |_, toml| {
+        let admin = "heroku = \"acme-admin\"\n";
+        toml.replace(admin, &format!("{admin}image = \"portal\"\n"))
+    });
+    yard.promoted(0);
+    assert_eq!(yard.images_now(), [0, 0, 2].map(|at| yard.images[at].clone()));
+    assert_eq!(yard.served(&format!("/shop/web/portal/manifests/{}", yard.commit)), 1);
+    assert_eq!(yard.served(&format!("/shop/web/admin/manifests/{}", yard.commit)), 0);
+}
+
+#[test]
+fn an_image_that_does_not_say_its_commit_is_doubted_and_taken() {
+    let yard = Yard::new(0);
+    let image =
+        yard.source.with_store(|store| store.add_image("shop/web/admin", &yard.commit, &[b"layer"], None));
+    yard.heroku.with_platform(|platform| platform.built(&image, &yard.commit));
+    let log = yard.promoted(0);
+    assert!(log.contains("admin: its image does not say which commit it was built from"), "{log}");
+    assert_eq!(yard.receipt()["apps"][1]["revision"], json!(null));
+}
+
+#[test]
+fn an_app_that_was_never_released_gets_its_first_release() {
+    let yard = Yard::new(1);
+    yard.heroku.with_platform(|platform| platform.app("acme-admin").unwrap().empty());
+    let log = yard.promoted(0);
+    assert!(log.contains("acme-admin runs nothing yet"), "{log}");
+    assert_eq!((yard.runs("admin"), yard.images_now()), ((1, 1), yard.images.clone()));
+    assert_eq!(yard.receipt()["apps"][1]["before"], json!(null));
+    // There is no way back for it, so the others go without it.
+    let back = ["--rollback", "promote-receipt.json"];
+    let log = ends(&yard.promote(&back), 5);
+    assert!(log.contains("--app portal --app api-gateway"), "{log}");
+    assert_eq!(yard.writes("/releases"), 0);
+    ends(&yard.promote(&[&back[..], &["--app", "portal", "--app", "api-gateway"]].concat()), 0);
+    assert_eq!(yard.images_now(), [OLD_IMAGE, &yard.images[1], OLD_IMAGE]);
+}
+
+#[test]
+fn a_list_without_dynos_is_not_a_dyno_that_is_up() {
+    let yard = Yard::new(0);
+    for _ in 0..2 {
+        let none = Fault::before(What::Body("[]"));
+        yard.heroku.inject(FaultPlan::next("GET", "/acme-admin/dynos", none));
+    }
+    let log = yard.promoted(0);
+    assert!(log.contains("admin: no dyno of web yet"), "{log}");
+    assert!(log.contains("admin: its dyno is up"), "{log}");
+    // Where none is wanted, that is said.
+    let yard = Yard::new(0);
+    yard.heroku.with_platform(|platform| {
+        platform.app("acme-admin").unwrap().processes.insert("web".to_owned(), 0);
+    });
+    let log = yard.promoted(0);
+    assert!(log.contains("warning: admin: no dyno is scaled up, so nothing of it runs"), "{log}");
+}
+
+#[test]
+fn one_bad_answer_of_the_health_page_begins_the_count_anew() {
+    let yard = Yard::new(0);
+    let page = |fault| FaultPlan::next("GET", "/health/acme-admin", fault);
+    for _ in 0..2 {
+        yard.heroku.inject(page(Fault::after(What::Slow(std::time::Duration::ZERO))));
+    }
+    yard.heroku.inject(page(Fault::before(What::Status(503))));
+    yard.promoted(0);
+    let asked = |app: &str| {
+        let path = format!("/health/acme-{app}");
+        yard.heroku.requests().iter().filter(|one| one.path == path).count()
+    };
+    assert_eq!((asked("portal"), asked("admin")), (3, 6));
+}
+
+#[test]
+fn a_token_that_gitlab_does_not_take_is_no_reason_to_wait() {
+    let yard = Yard::new(0).set("CI_JOB_ID", "424242").set("GIT_HOTFIX_TOKEN", "glpat-canary-long-expired");
+    let log = yard.promoted(0);
+    assert!(log.contains("GitLab was not asked whether this job deploys to production"), "{log}");
 }

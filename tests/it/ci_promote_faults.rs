@@ -5,6 +5,7 @@ use git_hotfix::sim::heroku::Ending;
 use git_hotfix::sim::{Fault, FaultPlan, What};
 use serde_json::json;
 
+use crate::ci_backport::ends;
 use crate::ci_yard::{OLD_IMAGE, Yard};
 
 /// The second app goes wrong: the first is live, the third untouched, and that is said.
@@ -197,4 +198,46 @@ fn a_wrong_key_and_a_missing_one() {
     let yard = Yard::new(0).set("HEROKU_API_KEY", "");
     let log = yard.promoted(4);
     assert!(log.contains("HEROKU_API_KEY is not set") && log.contains("masked and protected"), "{log}");
+}
+
+/// The place of the receipt vanishes while a release is on its way; what is true of the apps is still said.
+#[track_caller]
+fn without_its_receipt(end: Ending, code: i32) -> String {
+    let yard = Yard::new(0);
+    yard.heroku.with_platform(|platform| {
+        platform.app("acme-admin").unwrap().endings.push_back(Ending::Hangs);
+    });
+    let place = yard.runner.dir.join("receipts");
+    std::fs::create_dir(&place).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let pending =
+                || yard.heroku.with_platform(|platform| platform.app("acme-admin").unwrap().runs().1 == 3);
+            while !pending() {
+                std::thread::yield_now();
+            }
+            // It is written once more when the release is found.
+            while std::fs::read_to_string(place.join("mine.json"))
+                .is_ok_and(|text| !text.contains("\"version\": 3"))
+            {
+                std::thread::yield_now();
+            }
+            std::fs::remove_dir_all(&place).unwrap();
+            yard.heroku.with_platform(|platform| platform.app("acme-admin").unwrap().finish(end));
+        });
+        let log = ends(&yard.promote(&["--app", "admin", "--receipt", "receipts/mine.json"]), code);
+        assert!(!place.exists());
+        log
+    })
+}
+
+#[test]
+fn a_receipt_that_cannot_be_written_any_more_hides_nothing() {
+    let log = without_its_receipt(Ending::Fails, 7);
+    assert!(log.contains("error: admin: the release v3 failed"), "{log}");
+    assert!(log.contains("admin runs v2, as before"), "{log}");
+    let log = without_its_receipt(Ending::Succeeds, 1);
+    assert!(log.contains("error: could not write the receipt receipts/mine.json"), "{log}");
+    assert!(log.contains("admin runs v3, released and verified"), "{log}");
+    assert!(log.contains("hint: mkdir -p receipts"), "{log}");
 }

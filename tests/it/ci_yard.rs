@@ -122,6 +122,28 @@ impl Yard {
         all.iter().filter(|one| one.method != "GET" && one.path.ends_with(path_end)).count()
     }
 
+    /// How often the source served a path that ends so.
+    pub(crate) fn served(&self, path_end: &str) -> usize {
+        let all = self.source.requests();
+        let good = all.iter().filter(|one| one.method == "GET" && one.status == 200);
+        good.filter(|one| one.path.ends_with(path_end)).count()
+    }
+
+    /// The layers that the source served more than once.
+    pub(crate) fn pulled_twice(&self) -> Vec<String> {
+        let all = self.source.requests();
+        let mut blobs: Vec<&str> = all
+            .iter()
+            .filter(|one| one.method == "GET" && one.status == 200)
+            .filter_map(|one| Some(one.path.split_once("/blobs/")?.1))
+            // A configuration is read for its labels, each time.
+            .filter(|digest| !self.images.iter().any(|image| image == digest))
+            .collect();
+        blobs.sort_unstable();
+        let twice = blobs.windows(2).filter(|pair| pair[0] == pair[1]);
+        twice.map(|pair| pair[0].to_owned()).collect()
+    }
+
     pub(crate) fn receipt(&self) -> Value {
         self.file("promote-receipt.json")
     }

@@ -175,8 +175,29 @@ pub struct DynoRelease {
 impl Dyno {
     /// Whether it serves, so that a release waits for it.
     pub fn serves(&self) -> bool {
-        !matches!(self.process.as_str(), "release" | "run")
+        serves(&self.process)
     }
+}
+
+impl Scale {
+    /// Whether there should be dynos of it that serve.
+    pub fn wants_dynos(&self) -> bool {
+        self.quantity > 0 && serves(&self.process)
+    }
+}
+
+fn serves(process: &str) -> bool {
+    !matches!(process, "release" | "run")
+}
+
+/// How many dynos of a process type are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Scale {
+    /// The process type.
+    #[serde(rename = "type")]
+    pub process: String,
+    /// How many.
+    pub quantity: u64,
 }
 
 /// The API for one account.
@@ -232,6 +253,11 @@ impl Heroku {
             .accept(JSON);
         let response = self.write(&request)?;
         decoded(&request, &response)
+    }
+
+    /// How the process types are scaled.
+    pub fn formation(&self, app: &str) -> Result<Vec<Scale>> {
+        self.get(&Request::new(Method::Get, ["apps", app, "formation"]))
     }
 
     /// All dynos.

@@ -92,3 +92,66 @@ fn encrypted(
         rustls::ClientConnection::new(Arc::new(config), name).map_err(|why| insecure(why.to_string()))?;
     Ok(rustls::StreamOwned::new(connection, stream))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// What is seen of a dyno whose rendezvous says these bytes and hangs up; `None` says nothing and stays.
+    fn met(said: Option<&'static [u8]>) -> (Vec<String>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("rendezvous://{}/secret", listener.local_addr().unwrap());
+        let host = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut stream = std::io::BufReader::new(stream);
+            let mut secret = String::new();
+            stream.read_line(&mut secret).unwrap();
+            assert_eq!(secret, "secret\r\n");
+            match said {
+                Some(said) => stream.get_mut().write_all(said).unwrap(),
+                None => drop(stream.read_line(&mut secret)),
+            }
+        });
+        let seen = seen(&address);
+        host.join().unwrap();
+        seen
+    }
+
+    fn seen(address: &str) -> (Vec<String>, String) {
+        let mut lines = Vec::new();
+        let short = Duration::from_millis(200);
+        let ended = meet(address, Duration::from_secs(5), short, &mut |line| lines.push(line.to_owned()));
+        (lines, ended.map_or_else(|why| why, |()| "seen to its end".to_owned()))
+    }
+
+    #[test]
+    fn a_dyno_is_read_to_its_end_and_less_is_said_to_be_less() {
+        for (said, lines, end) in [
+            (Some(&b"rendezvous\r\none\r\ntwo"[..]), &["one", "two"][..], "seen to its end"),
+            (Some(b"rendezvous\r\n"), &[], "seen to its end"),
+            (Some(b""), &[], "the rendezvous hung up before the dyno came"),
+            (None, &[], "the connection to the dyno broke: Resource temporarily unavailable (os error 11)"),
+        ] {
+            assert_eq!(met(said), (lines.iter().map(|line| (*line).to_owned()).collect(), end.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_address_that_leads_nowhere_is_said() {
+        for (address, why) in [
+            ("nothing", "no usable rendezvous: relative URL without a base"),
+            ("rendezvous:secret", "the rendezvous names no host"),
+            ("rendezvous://localhost/secret", "the rendezvous names no port"),
+            ("https://127.0.0.1:5000/secret", "the rendezvous is of another kind"),
+            (
+                "rendezvous://127.0.0.1:1/secret",
+                "could not reach the rendezvous at 127.0.0.1:1: Connection refused (os error 111)",
+            ),
+        ] {
+            assert_eq!(seen(address), (Vec::new(), why.to_owned()), "{address}");
+        }
+    }
+}

@@ -17,17 +17,15 @@ mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
 use crate::ci::heroku::{Heroku, Release};
-use crate::ci::registry::{Copied, Progress, Reference, Registries, Transfer, Version};
+use crate::ci::registry::{Copied, Progress, Reference, Registries, Transfer};
 use crate::clock::Clock;
-use crate::error::{Kind, Problem, Result};
+use crate::error::{Problem, Result};
 
 pub use preflight::{Ready, preflight};
 pub use receipt::{AppReceipt, Mark, Outcome, RECEIPT, ROLLBACK_RECEIPT, Receipt, Stage, Work, short};
 pub use rollback::roll_back;
-pub use target::{Images, Target, targets};
+pub use target::{Images, Process, Target, siblings, targets};
 
 /// How long things may take, and how they are looked at.
 #[derive(Debug, Clone)]
@@ -58,16 +56,24 @@ pub struct Limits {
 pub struct Site<'a> {
     /// The Platform API.
     pub heroku: &'a Heroku,
-    /// The registries.
-    pub registries: &'a Registries,
-    /// Heroku's registry.
-    pub registry: &'a Url,
     /// How long things may take.
     pub limits: Limits,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Keeps the receipt as it is now.
     pub keep: &'a dyn Fn(&Receipt) -> Result<()>,
+    /// How a person does the same once more, in words.
+    pub again: &'a str,
+}
+
+/// What only the way forward needs.
+pub struct Forward<'a> {
+    /// The registries.
+    pub registries: &'a Registries,
+    /// Repositories beside the destinations that may hold some of the layers.
+    pub siblings: &'a [Reference],
+    /// How a person takes it back, in words.
+    pub back: &'a str,
 }
 
 /// What the listener is told.
@@ -127,11 +133,12 @@ pub type Listener<'a> = dyn FnMut(Event<'_>) + 'a;
 /// Promotes what was found ready. The receipt is kept whatever happens; the problem says what each app runs.
 pub fn promote(
     site: &Site<'_>,
+    forward: &Forward<'_>,
     ready: &[Ready],
     receipt: &mut Receipt,
     tell: &mut Listener<'_>,
 ) -> Result<()> {
-    let done = copy(site, ready, receipt, tell).and_then(|()| {
+    let done = copy(site, forward, ready, receipt, tell).and_then(|()| {
         for (at, app) in ready.iter().enumerate() {
             let name = app.target.name.as_str();
             tell(Event::Begin { app: name, what: "release" });
@@ -140,39 +147,42 @@ pub fn promote(
             if let Err(problem) = &done {
                 receipt.app(at).fail(problem);
             }
-            (site.keep)(receipt)?;
+            // What became of the app is more than what became of its receipt.
+            let kept = (site.keep)(receipt);
             done.map_err(|problem| Problem { message: format!("{name}: {}", problem.message), ..problem })?;
+            kept?;
         }
-        Ok(())
+        receipt.finish(site.clock.now(), None);
+        (site.keep)(receipt)
     });
-    let done = done.map_err(|problem| {
-        let mut problem = runs_now(site, ready, receipt, problem);
+    done.map_err(|problem| {
+        let problem = runs_now(site, forward.back, ready, receipt, problem)
+            .hint(format!("{}: it goes on from what is true, and releases nothing twice", site.again));
+        receipt.finish(site.clock.now(), Some(&problem));
+        let _ = (site.keep)(receipt);
         problem
-            .hints
-            .push("run the job again: it goes on from what is true, and releases nothing twice".to_owned());
-        problem
-    });
-    receipt.finish(site.clock.now(), done.as_ref().err());
-    (site.keep)(receipt)?;
-    done
+    })
 }
 
 /// Brings every image to where Heroku takes it from, all in one go; nothing is released by it.
-fn copy(site: &Site<'_>, ready: &[Ready], receipt: &mut Receipt, tell: &mut Listener<'_>) -> Result<()> {
+fn copy(
+    site: &Site<'_>,
+    forward: &Forward<'_>,
+    ready: &[Ready],
+    receipt: &mut Receipt,
+    tell: &mut Listener<'_>,
+) -> Result<()> {
     let mut places = Vec::new();
     let mut transfers = Vec::new();
     for app in ready {
         for process in &app.target.processes {
-            let repository = format!("{}/{process}", app.target.heroku);
-            let to = Reference::new(site.registry, &repository, Version::Tag("latest".to_owned()));
-            let to = to.map_err(|why| Problem::new(Kind::Config, why).hint("git hotfix doctor --config"))?;
-            places.push((process.clone(), app));
-            transfers.push(Transfer { image: &app.image, to });
+            places.push((process.name.clone(), app));
+            transfers.push(Transfer { image: &app.image, to: process.place.clone() });
         }
     }
     tell(Event::Begin { app: "", what: "copy" });
     let start = site.clock.elapsed();
-    let results = site.registries.copy(&transfers, &[], &mut |progress| {
+    let results = forward.registries.copy(&transfers, forward.siblings, &mut |progress| {
         tell(Event::Copying { places: &places, progress });
     });
     let took = site.clock.elapsed().saturating_sub(start);
@@ -217,7 +227,13 @@ fn copied_words(process: &str, app: &Ready, copied: &Copied) -> String {
 }
 
 /// Adds to a problem what each app runs now, read afresh, and the way back.
-fn runs_now(site: &Site<'_>, ready: &[Ready], receipt: &mut Receipt, mut problem: Problem) -> Problem {
+fn runs_now(
+    site: &Site<'_>,
+    back: &str,
+    ready: &[Ready],
+    receipt: &mut Receipt,
+    mut problem: Problem,
+) -> Problem {
     let mut moved = false;
     for (at, app) in ready.iter().enumerate() {
         let row = receipt.app(at);
@@ -236,9 +252,7 @@ fn runs_now(site: &Site<'_>, ready: &[Ready], receipt: &mut Receipt, mut problem
     }
     match moved {
         true => problem
-            .hint(
-                "to go back, play the rollback job, or: git hotfix ci promote --rollback promote-receipt.json --outside-pipeline <reason>",
-            )
+            .hint(format!("to go back: {back}"))
             .hint("going back takes the config vars back as well; what migrations did to databases stays"),
         false => problem,
     }

@@ -2,7 +2,7 @@
 
 use super::{Event, Listener, Site, Target, current, short};
 use crate::ci::heroku::Release;
-use crate::ci::registry::{Pinned, Reference};
+use crate::ci::registry::{Pinned, Reference, Registries};
 use crate::error::{Kind, Problem, Result};
 
 /// An app that may be promoted, with its pinned image.
@@ -24,6 +24,7 @@ const DEPTH: usize = 50;
 /// Looks at every app. One that cannot be promoted keeps all from being touched; all reasons are told.
 pub fn preflight(
     site: &Site<'_>,
+    registries: &Registries,
     targets: Vec<Target>,
     commit: &str,
     tell: &mut Listener<'_>,
@@ -36,7 +37,7 @@ pub fn preflight(
         let image = match pinned.iter().find(|(source, _)| *source == target.source) {
             Some((_, image)) => image.clone(),
             None => {
-                let image = site.registries.resolve(&target.source);
+                let image = registries.resolve(&target.source);
                 pinned.push((target.source.clone(), image.clone()));
                 image
             }
@@ -66,7 +67,13 @@ pub fn preflight(
         1 => first.causes,
         _ => problems.iter().map(|(name, problem)| format!("{name}: {problem}")).collect(),
     };
-    Err(Problem { kind: first.kind, message, causes, hints: first.hints })
+    let mut hints = Vec::new();
+    for hint in problems.into_iter().flat_map(|(_, problem)| problem.hints) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    Err(Problem { kind: first.kind, message, causes, hints })
 }
 
 const REVISION_HINT: &str = "docker build --label org.opencontainers.image.revision=$CI_COMMIT_SHA";

@@ -1,12 +1,11 @@
 //! The receipt: what was done to which app, by whom and when, as JSON for programs and Markdown for people.
 //!
-//! Written as the work goes on, each time whole and by renaming, so that there is always one that can be read.
-//! It holds no secret: whoever writes it takes them out.
+//! Written as the work goes on (`file`), so that there is always one that can be read.
+
+mod file;
+mod markdown;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,8 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ready;
 use crate::ci::heroku::Release;
-use crate::error::{Kind, Problem, Result};
-use crate::http::Secret;
+use crate::error::Problem;
 
 /// The receipt of a promotion, where nobody names another file. Its Markdown is beside it.
 pub const RECEIPT: &str = "promote-receipt.json";
@@ -144,10 +142,12 @@ impl AppReceipt {
         let version = release.version;
         match () {
             () if self.outcome == Outcome::AlreadyLive => format!("v{version}, this image, as before"),
-            () if self.after.as_ref().is_some_and(|after| after.id == release.id) => match self.outcome {
-                Outcome::Live => format!("v{version}, released and verified"),
-                _ => format!("v{version}, released and not verified"),
-            },
+            () if self.after.as_ref().is_some_and(|after| after.id == release.id) => {
+                let verified = if self.outcome == Outcome::Live { "verified" } else { "not verified" };
+                let before =
+                    self.before.as_ref().map_or("nothing".to_owned(), |mark| format!("v{}", mark.version));
+                format!("v{version}, released and {verified}; before it {before}")
+            }
             () if self.before.as_ref().is_some_and(|before| before.id == release.id) => {
                 format!("v{version}, as before")
             }
@@ -230,127 +230,6 @@ impl Receipt {
         };
         self.problem = problem.map(Problem::to_string);
     }
-
-    /// Reads a receipt from a file.
-    pub fn read(path: &Path) -> Result<Receipt> {
-        let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|why| unusable(&name, why.to_string()))?;
-        Receipt::parse(&bytes, &name)
-    }
-
-    /// Reads a receipt; `name` says which one it is.
-    pub fn parse(bytes: &[u8], name: &str) -> Result<Receipt> {
-        let receipt: Receipt =
-            serde_json::from_slice(bytes).map_err(|why| unusable(name, why.to_string()))?;
-        match receipt.version {
-            1 => Ok(receipt),
-            other => {
-                Err(unusable(name, format!("it is of version {other}, which this program does not know")))
-            }
-        }
-    }
-
-    /// Writes it to `path`, and its Markdown beside it, without these secrets.
-    pub fn write(&self, path: &Path, secrets: &[Secret]) -> Result<()> {
-        let unwritable = |path: &Path, why: String| {
-            Problem::new(Kind::Failed, format!("could not write the receipt {}", path.display()))
-                .because(why)
-                .hint("name a place that can be written: git hotfix ci promote --receipt <file>")
-        };
-        let json = serde_json::to_value(self).map_err(|why| unwritable(path, why.to_string()))?;
-        for (path, text) in
-            [(path.to_owned(), format!("{json:#}\n")), (path.with_extension("md"), self.markdown())]
-        {
-            let text = secrets.iter().fold(text, |text, secret| secret.redact(&text));
-            replace(&path, &text).map_err(|why| unwritable(&path, why.to_string()))?;
-        }
-        Ok(())
-    }
-
-    /// For people, and for a comment on the merge request.
-    pub fn markdown(&self) -> String {
-        let title = match self.work {
-            Work::Promote => "Promotion",
-            Work::Rollback => "Rollback",
-        };
-        let mut text = format!("# {title} of {}: {}\n\n", short(&self.commit), self.outcome.words());
-        let mut line = |name: &str, value: &str| {
-            let _ = writeln!(text, "- {name}: {}", plain(value));
-        };
-        line("commit", &self.commit);
-        line("by", &self.who);
-        line("started", &self.started_at.to_string());
-        if let Some(at) = self.finished_at {
-            line("finished", &at.to_string());
-        }
-        if let Some(job) = &self.job {
-            line("job", job);
-        }
-        if let Some(reason) = &self.outside_pipeline {
-            line("outside the pipeline, because", reason);
-        }
-        if let Some(problem) = &self.problem {
-            line("problem", problem);
-        }
-        text.push_str("\n| app | outcome | release before | release after | image | health | seconds |\n");
-        text.push_str("|---|---|---|---|---|---|---|\n");
-        for app in &self.apps {
-            let mark = |mark: &Option<Mark>| {
-                mark.as_ref().map_or("none".to_owned(), |mark| format!("v{}", mark.version))
-            };
-            let seconds: Vec<String> = app
-                .seconds
-                .iter()
-                .map(|(stage, time)| format!("{stage:?} {time:.1}").to_lowercase())
-                .collect();
-            let _ = writeln!(
-                text,
-                "| {} ({}) | {} | {} | {} | {} `{}` | {} | {} |",
-                plain(&app.name),
-                plain(&app.heroku),
-                app.outcome.words(),
-                mark(&app.before),
-                mark(&app.after),
-                plain(&app.image),
-                plain(&app.digest),
-                plain(app.problem.as_deref().or(app.health.as_deref()).unwrap_or("not seen")),
-                seconds.join(", "),
-            );
-        }
-        text.push_str(
-            "\nA rollback takes the config vars back as well; what migrations did to databases stays.\n",
-        );
-        text
-    }
-}
-
-fn unusable(name: &str, why: String) -> Problem {
-    Problem::new(Kind::Config, format!("{name} is no receipt that can be used"))
-        .because(why)
-        .hint("take promote-receipt.json from the artifacts of the job that deployed")
-}
-
-/// Text that is no Markdown of its own: other people's words stand in it.
-fn plain(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '|' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(text.as_bytes())?;
-    // The runner uploads it as another user perhaps; it holds nothing that is not in the log.
-    use std::os::unix::fs::PermissionsExt as _;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 fn rounded(time: Duration) -> f64 {
@@ -366,6 +245,8 @@ pub fn short(id: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
+    use crate::http::Secret;
 
     fn receipt() -> Receipt {
         let mark = |version: u64| Some(Mark { id: format!("id-{version}"), version });
@@ -381,7 +262,7 @@ mod tests {
             after: mark(42),
             health: None,
             seconds: BTreeMap::from([(Stage::Copy, 1.25), (Stage::Release, 30.0)]),
-            problem: Some("HRKU-0123456789abcdef0123 | <b>\u{1b}[31m".to_owned()),
+            problem: Some("HRKU-0123456789_abcdef0123 | <b>\u{1b}[31m".to_owned()),
         };
         let at: Timestamp = "2026-03-01T03:00:00Z".parse().unwrap();
         Receipt { apps: vec![app], ..Receipt::begin("9f3c1a7e9f3c", "mia", at, &[]) }
@@ -391,15 +272,14 @@ mod tests {
     fn it_is_written_whole_and_without_secrets_and_read_back() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("promote-receipt.json");
-        let secret = Secret::new("HRKU-0123456789abcdef0123").unwrap();
+        let secret = Secret::new("HRKU-0123456789_abcdef0123").unwrap();
         receipt().write(&path, &[secret]).unwrap();
         let read = Receipt::read(&path).unwrap();
         assert_eq!(read.apps[0].before, receipt().apps[0].before);
-        assert!(!read.apps[0].problem.as_ref().unwrap().contains("0123456789abcdef"));
-        assert!(!std::fs::read_to_string(path.with_extension("md")).unwrap().contains("0123456789abcdef"));
+        assert!(!read.apps[0].problem.as_ref().unwrap().contains("abcdef0123"));
+        assert!(!std::fs::read_to_string(path.with_extension("md")).unwrap().contains("abcdef0123"));
         std::fs::write(&path, "{\"version\": 1}").unwrap();
         assert_eq!(Receipt::read(&path).unwrap_err().kind, Kind::Config);
-        assert!(receipt().write(&dir.path().join("none/x.json"), &[]).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::health::{self, Wanted};
 use super::{Event, Listener, Mark, Outcome, Ready, Receipt, Site, Stage, current, longer};
-use crate::ci::heroku::{Release, Status};
+use crate::ci::heroku::{Release, Scale, Status};
 use crate::error::{Kind, Problem, Result};
 
 /// How many looks in a row must find a dyno crashed: Heroku starts crashed ones again.
@@ -38,10 +38,7 @@ pub(super) fn one(
         false => format!("v{version} runs this image already; Heroku made no new release"),
     };
     tell(Event::Done { app: &app.target.name, what });
-    let serving = timed(site, receipt, at, Stage::Dynos, || {
-        up(site, &app.target.heroku, &app.target.name, version, tell)
-    })?;
-    tell(Event::Done { app: &app.target.name, what: serving });
+    timed(site, receipt, at, Stage::Dynos, || up(site, &app.target.heroku, &app.target.name, version, tell))?;
     let found = timed(site, receipt, at, Stage::Health, || {
         health::wait(site, &app.target.name, app.target.health.as_ref(), &Wanted::Commit(&commit), tell)
     })?;
@@ -89,7 +86,7 @@ fn put(
     (site.keep)(receipt)?;
     let image = app.image.config_digest.as_str();
     let images: Vec<(String, String)> =
-        app.target.processes.iter().map(|process| (process.clone(), image.to_owned())).collect();
+        app.target.processes.iter().map(|process| (process.name.clone(), image.to_owned())).collect();
     let known = newest.as_ref().map(|release| release.id.as_str());
     match site.heroku.set_images(heroku, &images) {
         Ok(()) => {
@@ -249,14 +246,15 @@ fn fate(status: &Status) -> &'static str {
     }
 }
 
-/// Waits until every dyno that serves is up at this release or a newer one; says how many there are.
+/// Waits until every dyno that serves is up at this release or a newer one, and no process type that is scaled
+/// up lacks all of its dynos: between two releases the list may be short, or empty.
 pub(super) fn up(
     site: &Site<'_>,
     heroku: &str,
     name: &str,
     version: u64,
     tell: &mut Listener<'_>,
-) -> Result<String> {
+) -> Result<()> {
     let start = site.clock.elapsed();
     let mut pause = site.limits.poll_min;
     let mut crashes = 0;
@@ -264,7 +262,7 @@ pub(super) fn up(
         let dynos = site.heroku.dynos(heroku)?;
         let serving: Vec<_> = dynos.iter().filter(|dyno| dyno.serves()).collect();
         let there = |release: Option<u64>| release.is_some_and(|release| release >= version);
-        let late: Vec<_> = serving
+        let mut late: Vec<_> = serving
             .iter()
             .filter(|dyno| dyno.state != "up" || !there(dyno.release.as_ref().map(|release| release.version)))
             .map(|dyno| match &dyno.release {
@@ -273,11 +271,27 @@ pub(super) fn up(
             })
             .collect();
         if late.is_empty() {
-            return Ok(match serving.len() {
+            let wanted = site.heroku.formation(heroku)?;
+            let lacks = |scale: &Scale| {
+                scale.wants_dynos() && !serving.iter().any(|dyno| dyno.process == scale.process)
+            };
+            late = wanted
+                .iter()
+                .filter(|scale| lacks(scale))
+                .map(|scale| format!("no dyno of {} yet", scale.process))
+                .collect();
+        }
+        if late.is_empty() {
+            let what = match serving.len() {
                 0 => "no dyno is scaled up, so nothing of it runs".to_owned(),
                 1 => "its dyno is up".to_owned(),
                 n => format!("its {n} dynos are up"),
+            };
+            tell(match serving.is_empty() {
+                true => Event::Doubt { app: name, what },
+                false => Event::Done { app: name, what },
             });
+            return Ok(());
         }
         let crashed = |dyno: &&&crate::ci::heroku::Dyno| {
             dyno.state == "crashed" && there(dyno.release.as_ref().map(|release| release.version))

@@ -1,12 +1,13 @@
 //! The way back: each app of a receipt to the release it ran before.
 //!
 //! Heroku makes a new release for it, with the old image and the old config vars; the release phase runs again.
-//! An app that cannot go back keeps no other from going.
+//! All apps are looked at before one is touched. After that, one that fails keeps no other from going back.
 
 use super::health::{self, Wanted};
 use super::release::{settled, succeeded, timed, up};
-use super::{Event, Listener, Mark, Outcome, Receipt, Site, Stage, current};
+use super::{AppReceipt, Event, Listener, Mark, Outcome, Receipt, Site, Stage, current};
 use crate::ci::heroku::Release;
+use crate::ci::shell_word;
 use crate::config::Health;
 use crate::error::{Kind, Problem, Result};
 
@@ -29,9 +30,9 @@ pub fn roll_back(
     // All are looked at before one is touched.
     let mut ways = Vec::new();
     for row in &receipt.apps {
-        let way = look(site, row).map_err(|problem| Problem {
-            message: format!("{}: {}", row.name, problem.message),
-            ..problem
+        let way = look(site, row).map_err(|problem| {
+            let problem = Problem { message: format!("{}: {}", row.name, problem.message), ..problem };
+            without(row, receipt, problem)
         })?;
         ways.push(way);
     }
@@ -47,12 +48,15 @@ pub fn roll_back(
             receipt.app(at).fail(&problem);
             failed.push((name, problem));
         }
-        (site.keep)(receipt)?;
+        // One that cannot be written now keeps no app from going back; whether the last can is said below.
+        let _ = (site.keep)(receipt);
     }
     let done = match failed.first().cloned() {
         None => Ok(()),
         Some((name, first)) => {
             let mut problem = Problem { message: format!("{name}: {}", first.message), ..first };
+            let others = failed.iter().skip(1).map(|(name, problem)| format!("{name}: {problem}"));
+            problem.causes.extend(others);
             for row in &receipt.apps {
                 let now = site.heroku.releases(&row.heroku, 20);
                 let now = now.map(|releases| current(&releases).map_or(0, |release| release.version));
@@ -61,15 +65,28 @@ pub fn roll_back(
                     Err(error) => format!("{} runs unknown ({error})", row.name),
                 });
             }
-            Err(problem.hint("run it again: what is back already is only verified"))
+            Err(problem.hint(format!("{}: what is back already is only verified", site.again)))
         }
     };
     receipt.finish(site.clock.now(), done.as_ref().err());
-    (site.keep)(receipt)?;
-    done
+    let kept = (site.keep)(receipt);
+    done.and_then(|()| kept.map_err(|problem| problem.because("every app is back and verified")))
 }
 
-fn look(site: &Site<'_>, row: &super::AppReceipt) -> Result<Way> {
+/// Adds how the others go back without this one.
+fn without(row: &AppReceipt, receipt: &Receipt, problem: Problem) -> Problem {
+    let others = receipt.apps.iter().filter(|other| other.name != row.name);
+    let others: String = others.map(|other| format!(" --app {}", shell_word(&other.name))).collect();
+    match others.is_empty() || problem.kind != Kind::Refused {
+        true => problem,
+        false => problem.because("nothing was touched").hint(format!(
+            "or take the others back without it: git hotfix ci promote --rollback <receipt> --outside-pipeline \
+             <reason>{others}"
+        )),
+    }
+}
+
+fn look(site: &Site<'_>, row: &AppReceipt) -> Result<Way> {
     let releases = site.heroku.releases(&row.heroku, 50)?;
     let Some(now) = current(&releases).cloned() else {
         return Err(Problem::new(Kind::Refused, "nothing runs, so there is nothing to go back from")
@@ -97,7 +114,10 @@ fn look(site: &Site<'_>, row: &super::AppReceipt) -> Result<Way> {
         )
         .because(now.description)
         .because("going back now would undo that as well")
-        .hint(format!("heroku releases -a {}", row.heroku)));
+        .hint(format!(
+            "heroku releases -a {0}; to go back all the same: heroku rollback -a {0} v{1}",
+            row.heroku, before.version
+        )));
     }
     if !old.eligible_for_rollback {
         return Err(Problem::new(
@@ -158,8 +178,7 @@ fn one(
         Way::Back { from, .. } => Mark::of(from),
     });
     row.after = Some(Mark::of(&release));
-    let serving = timed(site, receipt, at, Stage::Dynos, || up(site, &heroku, &name, release.version, tell))?;
-    tell(Event::Done { app: &name, what: serving });
+    timed(site, receipt, at, Stage::Dynos, || up(site, &heroku, &name, release.version, tell))?;
     let seen = timed(site, receipt, at, Stage::Health, || {
         health::wait(site, &name, health, &Wanted::AnyBut(&commit), tell)
     })?;

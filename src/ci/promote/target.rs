@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::ci::registry::{Login, Reference, Registries};
+use crate::ci::registry::{Login, Reference, Registries, Version};
 use crate::config::{App, Config, Env, Health, env};
 use crate::error::{Kind, Problem, Result};
 use crate::http::{Origin, Secret};
@@ -17,9 +17,18 @@ pub struct Target {
     /// The image.
     pub source: Reference,
     /// The process types that run it.
-    pub processes: Vec<String>,
+    pub processes: Vec<Process>,
     /// How to see that it is well.
     pub health: Option<Health>,
+}
+
+/// A process type of an app.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Its name, as in `web`.
+    pub name: String,
+    /// Where Heroku takes its image from.
+    pub place: Reference,
 }
 
 /// Where images come from, and with which credentials.
@@ -104,10 +113,29 @@ fn target(config: &Config, name: &str, images: &Images<'_>, commit: &str) -> Res
             .because("it is read from .hotfix.toml as it stands on the production branch, nowhere else")
             .hint(format!("add there: [apps.{name}] heroku = \"<name on Heroku>\"")));
     };
-    let processes = match app.processes.is_empty() {
-        true => vec!["web".to_owned()],
-        false => app.processes.clone(),
-    };
     let source = images.reference(app, commit)?;
+    let processes = processes(config, app, &heroku).map_err(|why| {
+        Problem::new(Kind::Config, format!("{name} has no place in Heroku's registry: {why}")).hint(format!(
+            "see `heroku` and `processes` of [apps.{name}] in .hotfix.toml on the production branch"
+        ))
+    })?;
     Ok(Target { name: name.to_owned(), heroku, source, processes, health: app.health.clone() })
+}
+
+fn processes(config: &Config, app: &App, heroku: &str) -> std::result::Result<Vec<Process>, String> {
+    let web = ["web".to_owned()];
+    let names = if app.processes.is_empty() { &web[..] } else { &app.processes };
+    let registry = &config.promote.heroku_registry.value;
+    let process = |name: &String| {
+        let place = Reference::new(registry, &format!("{heroku}/{name}"), Version::Tag("latest".to_owned()))?;
+        Ok(Process { name: name.clone(), place })
+    };
+    names.iter().map(process).collect()
+}
+
+/// The places of the apps that are not promoted now: some of the layers may be there.
+pub fn siblings(config: &Config, targets: &[Target]) -> Vec<Reference> {
+    let others = config.app_details.iter().filter(|app| targets.iter().all(|target| target.name != app.name));
+    let found = others.filter_map(|app| processes(config, app, app.heroku.as_deref()?).ok());
+    found.flatten().map(|process| process.place).collect()
 }

@@ -3,13 +3,14 @@
 
 use crate::ci::heroku::Heroku;
 use crate::ci::promote::short;
-use crate::ci::{Body, Checkout, Job};
+use crate::ci::{self, Body, Checkout, Job};
 use crate::config::{Config, FILE_NAME, env};
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::git::incomplete::Completed;
 use crate::git::remote::{Deepen, Fetch};
 use crate::git::{Oid, Repo};
+use crate::gitlab::Client;
 use crate::http::Secret;
 
 /// How much history of the production branch a shallow checkout gets at first.
@@ -91,6 +92,14 @@ fn on_production(repo: &Repo, remote: &str, branch: &str, commit: &str, tip: Oid
         true => Ok(()),
         false => Err(off()),
     }
+}
+
+/// GitLab; in a job without a token, how its project gives it one.
+pub(super) fn gitlab(ctx: &Context) -> Result<&Client> {
+    if ctx.env.get(env::GITLAB_CI).is_some() && ctx.gitlab()?.is_none() {
+        ci::token(&ctx.env, &ctx.address()?)?;
+    }
+    ctx.gitlab_required()
 }
 
 /// The key of Heroku's API.

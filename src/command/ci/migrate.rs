@@ -86,7 +86,7 @@ fn named(repo: &Repo, since: &str) -> Result<Oid> {
 /// What production ran before this commit: the newest deployment of another one that stands. What a rollback
 /// took away is none: its migrations may never have run, or not in what runs now.
 fn before(ctx: &Context, ground: &Ground<'_>) -> Result<Option<Oid>> {
-    let gitlab = ctx.gitlab_required().map_err(|problem| {
+    let gitlab = ground::gitlab(ctx).map_err(|problem| {
         Problem {
             message: format!("what production ran before is not known: {}", problem.message),
             ..problem
@@ -134,7 +134,9 @@ fn changed(ground: &Ground<'_>, before: Option<Oid>) -> Result<Vec<String>> {
             false if repo.is_shallow() => Err(GitError::Shallow),
             false => Err(GitError::MissingObject(before)),
         },
-    })?;
+    });
+    let said = "or say what production ran before: git hotfix ci migrate --since <commit>";
+    let paths = paths.map_err(|error| Problem::from(error).hint(said))?;
     Ok(paths.into_iter().map(|path| path.to_string()).collect())
 }
 
@@ -229,9 +231,9 @@ fn by_release_phase(ctx: &Context, ground: &Ground<'_>, named: Option<&str>) -> 
         let releases = heroku.releases(name, 20)?;
         let hint = format!("heroku releases -a {name}");
         let Some(newest) = releases.first() else {
-            return Err(
-                Problem::new(Kind::Rejected, format!("{}: it was never released", app.name)).hint(hint)
-            );
+            return Err(Problem::new(Kind::Rejected, format!("{}: it was never released", app.name))
+                .hint(hint)
+                .hint("deploy it first: git hotfix deploy"));
         };
         let of_this = receipt.as_ref().is_none_or(|receipt| {
             let row = receipt.apps.iter().find(|row| row.name == app.name);
@@ -244,7 +246,8 @@ fn by_release_phase(ctx: &Context, ground: &Ground<'_>, named: Option<&str>) -> 
                 Kind::Rejected,
                 format!("{}: v{version} is not what {RECEIPT} says was released", app.name),
             )
-            .hint(hint));
+            .hint(hint)
+            .hint("deploy it again, and its release phase migrates: git hotfix deploy --again"));
         }
         match (&newest.status, newest.current) {
             (Status::Succeeded, true) => {
@@ -255,14 +258,16 @@ fn by_release_phase(ctx: &Context, ground: &Ground<'_>, named: Option<&str>) -> 
                     Kind::Pending,
                     format!("{}: v{version} is still pending", app.name),
                 )
-                .hint(hint));
+                .hint(hint)
+                .hint("when it has ended, run the job again: git hotfix migrate"));
             }
             (status, _) => {
                 return Err(Problem::new(
                     Kind::Rejected,
                     format!("{}: the release phase of v{version} did not end well ({status})", app.name),
                 )
-                .hint(format!("heroku releases:output v{version} -a {name}")));
+                .hint(format!("heroku releases:output v{version} -a {name}"))
+                .hint("mend forward and deploy that: git hotfix start <slug>"));
             }
         }
     }

@@ -5,6 +5,7 @@ mod check;
 mod ground;
 mod migrate;
 mod promote;
+mod take_back;
 mod template;
 mod watch;
 

@@ -107,6 +107,8 @@ pub struct App {
     pub output: String,
     /// Whether dynos of new releases crash.
     pub crashes: bool,
+    /// The release from which on none becomes the current one.
+    pub held_from: Option<u64>,
     /// Whether the health page is never answered by a new release.
     pub stays_old: bool,
     /// What the health page answers, 200 when all is well.
@@ -125,7 +127,14 @@ pub struct App {
 impl App {
     /// The release that runs: the newest that succeeded.
     pub(super) fn current(&self) -> Option<&Release> {
-        self.releases.iter().rev().find(|release| release.status == "succeeded")
+        let may = |release: &Release| self.held_from.is_none_or(|from| release.version < from);
+        self.releases.iter().rev().find(|release| release.status == "succeeded" && may(release))
+    }
+
+    /// Makes it an app that nothing was ever released of.
+    pub fn empty(&mut self) {
+        self.releases.clear();
+        self.dynos.clear();
     }
 
     /// The version that runs, and how many releases there are.
@@ -215,6 +224,7 @@ impl Platform {
             endings: VecDeque::new(),
             output: "release phase ran\n".to_owned(),
             crashes: false,
+            held_from: None,
             stays_old: false,
             health_status: 200,
             scripts: VecDeque::new(),

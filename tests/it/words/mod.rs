@@ -4,5 +4,7 @@ mod commands;
 mod errors;
 mod guides;
 mod ladder;
+mod migration;
 mod promote;
 mod refusals;
+mod way_back;

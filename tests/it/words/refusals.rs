@@ -189,7 +189,7 @@ fn words_that_are_none() {
     [2]
     $ git hotfix ci backport
     error: this is no GitLab job (GITLAB_CI is not set)
-      caused by: this is the body of a job in the pipeline of main
+      caused by: this is the body of a job in a pipeline of main
     hint: anywhere else: git hotfix backport <commit>
     hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
     [5]
