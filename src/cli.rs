@@ -34,7 +34,7 @@ pub struct Globals {
     /// Run as if started in <DIR>
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
-    /// Another project, without a clone (group/project)
+    /// Another project, without a clone (group/project, host/group/project, or its URL)
     #[arg(short = 'R', long, value_name = "PROJECT", global = true)]
     pub repo: Option<String>,
     /// The GitLab instance, for -R

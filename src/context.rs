@@ -17,8 +17,8 @@ use crate::config::{
 };
 use crate::error::{Kind, Problem, Result};
 use crate::git::remote::Credential;
-use crate::git::{Git, Repo};
-use crate::gitlab::{Address, Client};
+use crate::git::{self, Git, Repo};
+use crate::gitlab::{Address, Client, get_a_token};
 use crate::http::{Origin, Secret, Token};
 use crate::trace;
 use crate::ui::Ui;
@@ -39,6 +39,7 @@ pub struct Context {
     /// How the hotfix was named on the command line.
     pub called: Called,
     repo: OnceCell<Option<Repo>>,
+    around: OnceCell<git::config::Config>,
     client: OnceCell<Option<Client>>,
     looked: OnceCell<TokenLook>,
     first: OnceCell<Config>,
@@ -65,6 +66,7 @@ impl Context {
             command: String::new(),
             called: Called::default(),
             repo: OnceCell::new(),
+            around: OnceCell::new(),
             client: OnceCell::new(),
             looked: OnceCell::new(),
             first: OnceCell::new(),
@@ -91,9 +93,6 @@ impl Context {
 
     /// The clone; none with `-R`.
     pub fn repo(&self) -> Result<Option<&Repo>> {
-        if self.globals.repo.is_some() {
-            return Ok(None);
-        }
         if self.repo.get().is_none() {
             let directory = self.globals.directory.as_deref();
             if let Some(Err(error)) = directory.map(std::fs::read_dir) {
@@ -102,10 +101,27 @@ impl Context {
                     .because(error)
                     .hint(format!("name a clone: git hotfix {} -C <dir>", self.command)));
             }
-            let repo = Repo::discover(self.git()?, directory)?;
-            let _ = self.repo.set(Some(repo));
+            let repo = match self.globals.repo {
+                Some(_) => None,
+                None => Some(Repo::discover(self.git()?, directory)?),
+            };
+            let _ = self.repo.set(repo);
         }
         Ok(self.repo.get().and_then(Option::as_ref))
+    }
+
+    /// Git's configuration as it counts here; with `-R`, and without git, there may be none.
+    fn git_config(&self) -> Result<&git::config::Config> {
+        if let Some(repo) = self.repo()? {
+            return Ok(repo.config()?);
+        }
+        if self.around.get().is_none() {
+            let directory = self.globals.directory.as_deref();
+            let config =
+                self.git().ok().map(|git| git::config::Config::around(&git, directory)).transpose()?;
+            let _ = self.around.set(config.unwrap_or_default());
+        }
+        Ok(self.around.get_or_init(git::config::Config::default))
     }
 
     /// The clone, for commands that do nothing without one.
@@ -175,20 +191,18 @@ impl Context {
 
     fn resolve(&self, file: Option<&File>) -> Result<Config> {
         let flags = Flags { host: self.globals.host.clone(), ..Flags::default() };
-        let repo = self.repo()?;
-        let entries = repo.map(Repo::config).transpose()?;
-        if let Some(config) = entries {
-            let word = |key| config.get(key);
-            self.ui.configure_color(word("color.hotfix").as_deref(), word("color.ui").as_deref());
-        }
+        let config = self.git_config()?;
+        let word = |key| config.get(key);
+        self.ui.configure_color(word("color.hotfix").as_deref(), word("color.ui").as_deref());
         let git = |key: &str| -> Vec<String> {
-            entries
-                .map(|config| {
-                    // Git's listing has names in lower case; these have no subsection, whose case would count.
-                    let key = key.to_ascii_lowercase();
-                    config.all(&key).filter_map(|entry| Some(entry.value.as_ref()?.to_string())).collect()
-                })
-                .unwrap_or_default()
+            // Git's listing has names in lower case; these have no subsection, whose case would count.
+            let key = key.to_ascii_lowercase();
+            // Of the clone that somebody stands in, another project shares the instance and nothing else.
+            let shared = |entry: &&git::config::Entry| {
+                self.globals.repo.is_none() || !entry.scope.is_of_clone() || key == "hotfix.url"
+            };
+            let entries = config.all(&key).filter(shared);
+            entries.filter_map(|entry| Some(entry.value.as_ref()?.to_string())).collect()
         };
         Config::resolve(&Layers { flags: &flags, env: &self.env, git: &git, file })
     }
@@ -254,13 +268,25 @@ impl Context {
         }
         let first = self.first()?;
         if let Some(project) = &self.globals.repo {
-            let base = match &first.url.value {
-                Some(url) => url.clone(),
-                None => crate::config::instance_url("gitlab.com").map_err(|why| {
-                    Problem::new(Kind::Config, why).hint("git hotfix --host <host> -R <project>")
-                })?,
+            let around = || {
+                let url = self.git_config().ok()?.get(&format!("remote.{}.url", first.remote.value))?;
+                Some(Address::of_remote(&url, None).ok()?.base().clone())
             };
-            return Ok(Address::new(&base, project)?);
+            let wrong = |why: String| {
+                Problem::new(Kind::Usage, why).hint(format!(
+                    "name a project: git hotfix {} -R <group/project> --host <host>",
+                    self.command
+                ))
+            };
+            let base = match first.url.value.clone().or_else(around) {
+                Some(url) => url,
+                None => crate::config::instance_url("gitlab.com").map_err(wrong)?,
+            };
+            let named = match self.globals.host {
+                Some(_) => Address::new(&base, project),
+                None => Address::named(project, &base),
+            };
+            return named.map_err(|error| wrong(format!("-R {project}: {error}")));
         }
         let remote = &first.remote.value;
         let url = self.clone_here()?.remote_url(remote)?.ok_or_else(|| {
@@ -286,15 +312,12 @@ impl Context {
             return Ok(client);
         }
         let address = self.address()?;
-        let base = address.base().as_str().trim_end_matches('/').to_owned();
-        let mut problem = Problem::new(Kind::Config, format!("there is no token for {base}"));
+        let instance = address.instance();
+        let mut problem = Problem::new(Kind::Config, format!("there is no token for {instance}"));
         for (source, why) in self.token_look().skipped {
             problem = problem.because(format!("{source}: {why}"));
         }
-        Err(problem.hint(format!(
-            "create one with the scopes api and write_repository at {base}/-/user_settings/personal_access_tokens"
-        ))
-        .hint(format!("then: export GIT_HOTFIX_URL={base} GIT_HOTFIX_TOKEN=<token>")))
+        Err(get_a_token(problem, instance))
     }
 
     /// Where the token of [`gitlab`](Self::gitlab) came from; empty before that was called.

@@ -123,14 +123,14 @@ fn examine(ctx: &Context) -> Result<Report> {
         }
     };
     let page = |below: &str| address.page(below);
-    let base = address.base().as_str().trim_end_matches('/').to_owned();
+    let base = address.instance();
     let tokens = format!("{base}/-/user_settings/personal_access_tokens");
     let look = ctx.token_look();
     let token = Token {
         source: look.found.map(|source| source.to_string()),
         skipped: look.skipped.iter().map(|(source, why)| format!("{source}: {why}")).collect(),
         page: &tokens,
-        base: &base,
+        base,
     };
     let there = match (&gitlab, remote) {
         (Err(problem), _) => {

@@ -2,10 +2,15 @@
 //! right by construction. Read only.
 
 use std::fmt;
+use std::path::Path;
 
 use bstr::{BString, ByteSlice};
 
 use super::error::GitError;
+use super::run::{Call, Git};
+
+/// What git is asked for.
+pub(super) const LISTING: [&str; 4] = ["--list", "-z", "--show-scope", "--show-origin"];
 
 /// Where a value comes from, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +25,13 @@ pub enum Scope {
     Worktree,
     /// `git -c` or `GIT_CONFIG_*`.
     Command,
+}
+
+impl Scope {
+    /// Whether it says something of one clone alone.
+    pub fn is_of_clone(self) -> bool {
+        matches!(self, Scope::Local | Scope::Worktree)
+    }
 }
 
 impl fmt::Display for Scope {
@@ -81,6 +93,12 @@ impl Config {
             entries.push(Entry { key: key.into(), value, scope, origin: origin.into() });
         }
         Ok(Config { entries })
+    }
+
+    /// What counts in a folder, which may be in no repository.
+    pub fn around(git: &Git, dir: Option<&Path>) -> Result<Config, GitError> {
+        let call = git.inherited("config").args(LISTING);
+        Config::parse(&dir.into_iter().fold(call, Call::cwd).ok()?)
     }
 
     /// Every line, weakest first.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Oid;
-use super::config::Config;
+use super::config::{Config, LISTING};
 use super::error::GitError;
 use super::run::{Call, Exit, Git};
 
@@ -167,7 +167,7 @@ impl Repo {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
-        let listing = self.call("config").args(["--list", "-z", "--show-scope", "--show-origin"]).ok()?;
+        let listing = self.call("config").args(LISTING).ok()?;
         let config = Config::parse(&listing)?;
         Ok(self.config.get_or_init(|| config))
     }

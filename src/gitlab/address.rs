@@ -86,9 +86,32 @@ impl Address {
         }
     }
 
+    /// The project that somebody names: by its address, as `host/group/project`, or by its path on the instance
+    /// at `base`. The first word is a host where it has a dot or a port and two more follow.
+    pub fn named(text: &str, base: &Url) -> Result<Address, NotAnAddress> {
+        let first = text.split('/').next().unwrap_or_default();
+        let hosted = text.matches('/').count() > 1 && first.contains(['.', ':']);
+        let whole = match text.contains("://") || first.contains('@') {
+            true => text.to_owned(),
+            false if hosted => format!("https://{text}"),
+            false => return Address::new(base, text),
+        };
+        let remote = Remote::parse(&whole)?;
+        let here = base.host_str().is_some_and(|host| host.eq_ignore_ascii_case(remote.host))
+            && (!remote.web
+                || remote.web_port.or(Some(if remote.plain { 80 } else { 443 }))
+                    == base.port_or_known_default());
+        Address::of_remote(&whole, Some(base).filter(|_| here))
+    }
+
     /// The instance, ending in a slash: `https://host[:port]/[root/]`.
     pub fn base(&self) -> &Url {
         &self.base
+    }
+
+    /// The instance as it is typed: `https://host[:port][/root]`.
+    pub fn instance(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
     }
 
     /// The path of the project, as in `group/sub/project`.

@@ -26,7 +26,7 @@ const PER_PAGE: u32 = 100;
 /// A GitLab instance, seen from one project. Cheap to make, shared between threads.
 pub struct Client {
     pub(super) http: Http,
-    path: String,
+    address: Address,
     project: Mutex<Option<Arc<Project>>>,
 }
 
@@ -43,12 +43,12 @@ impl Client {
         let root = base.path().trim_end_matches('/').to_owned();
         base.set_path(&format!("{root}/api/v4"));
         let http = Http::new(&base, token, options, clock).map_err(Error::from_http)?;
-        Ok(Client { http, path: address.project().to_owned(), project: Mutex::new(None) })
+        Ok(Client { http, address: address.clone(), project: Mutex::new(None) })
     }
 
     /// The project's path, as it was addressed.
     pub fn path(&self) -> &str {
-        &self.path
+        self.address.project()
     }
 
     /// The host, with its port where that is not the default one.
@@ -89,7 +89,7 @@ impl Client {
         if let Some(project) = &*known {
             return Ok(Arc::clone(project));
         }
-        let project: Project = self.get(&Request::new(Method::Get, ["projects", &self.path]))?;
+        let project: Project = self.get(&Request::new(Method::Get, ["projects", self.path()]))?;
         let project = Arc::new(project);
         *known = Some(Arc::clone(&project));
         Ok(project)
@@ -103,7 +103,8 @@ impl Client {
     /// number first would cost each command a request, and tell nothing that the call itself does not: a
     /// project that moved answers every read with where it went.
     pub(super) fn in_project(&self, method: Method, segments: &[&str]) -> Request {
-        let project = self.known().as_ref().map_or_else(|| self.path.clone(), |known| known.id.to_string());
+        let project =
+            self.known().as_ref().map_or_else(|| self.path().to_owned(), |known| known.id.to_string());
         Request::new(method, ["projects", &project].iter().chain(segments))
     }
 
@@ -208,7 +209,7 @@ impl Client {
         let text = self.redact(&text_of(response));
         match response.status {
             300..400 => self.redirect(call, response),
-            401 => Error::Unauthorized { host, had_token, text },
+            401 => Error::Unauthorized { instance: self.address.instance().to_owned(), had_token, text },
             403 => Error::Forbidden { call, text },
             404 => Error::NotFound { call, had_token, absent: is_about_a_thing(response), text },
             429 => Error::RateLimited { host, retry_after: response.retry_after },

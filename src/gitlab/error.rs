@@ -42,10 +42,10 @@ pub enum Error {
         why: String,
     },
     /// 401: the token is missing, wrong, expired or revoked.
-    #[error("{host} does not accept the token: {text}")]
+    #[error("{instance} does not accept the token: {text}")]
     Unauthorized {
-        /// The instance.
-        host: String,
+        /// The instance, with its path where it is below one.
+        instance: String,
         /// Whether a token was sent at all.
         had_token: bool,
         /// What GitLab says.
@@ -175,14 +175,16 @@ impl From<Error> for Problem {
                 .hint("certificates come from the system's trust store; check the address with: git config hotfix.url"),
             Error::Ambiguous { .. } => problem(Kind::Unreachable)
                 .hint("it may have been done; see what is true with: git hotfix status"),
-            Error::Unauthorized { host, had_token: false, .. } => {
-                Problem::new(Kind::Config, format!("{host} asks for a token, and none was found"))
-                    .hint(make_token(&host))
-                    .hint(format!("where it was looked for: {DOCTOR}"))
-            }
-            Error::Unauthorized { host, .. } => problem(Kind::Config)
-                .hint(format!("which token was used and what is wrong with it: {DOCTOR}"))
-                .hint(make_token(&host)),
+            Error::Unauthorized { instance, had_token: false, .. } => get_a_token(
+                Problem::new(Kind::Config, format!("{instance} asks for a token, and none was found")),
+                &instance,
+            )
+            .hint(format!("where it was looked for: {DOCTOR}")),
+            Error::Unauthorized { instance, .. } => get_a_token(
+                problem(Kind::Config)
+                    .hint(format!("which token was used and what is wrong with it: {DOCTOR}")),
+                &instance,
+            ),
             Error::Forbidden { text, .. } if text.contains("insufficient") => {
                 problem(Kind::Config).hint(format!("the token lacks a scope; writes need `api`: {DOCTOR}"))
             }
@@ -211,10 +213,13 @@ impl From<Error> for Problem {
     }
 }
 
-fn make_token(host: &str) -> String {
-    format!(
-        "make one at {host} (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>"
-    )
+/// Says how a token for the instance is made and given.
+pub fn get_a_token(problem: Problem, instance: &str) -> Problem {
+    problem
+        .hint(format!(
+            "create one with the scopes api and write_repository at {instance}/-/user_settings/personal_access_tokens"
+        ))
+        .hint(format!("then: export GIT_HOTFIX_URL={instance} GIT_HOTFIX_TOKEN=<token>"))
 }
 
 /// Whether a 404 is about a thing in the project. GitLab says so under `message`, as in `404 Branch Not

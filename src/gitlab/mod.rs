@@ -80,7 +80,7 @@ pub use deployment::{
     Approval, ApprovalRule, ApprovalSummary, Deployable, Deployment, DeploymentStatus, Environment,
     NewApproval, ProtectedEnvironment, Verdict,
 };
-pub use error::Error;
+pub use error::{Error, get_a_token};
 pub use file::Lint;
 pub use label::Label;
 pub use merge_request::{

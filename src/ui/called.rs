@@ -9,7 +9,10 @@ const TAKE_ONE: [&str; 14] = [
     "rollback", "revert", "ask",
 ];
 
-/// Those of them that need a clone, so that `-R` does not go with them.
+/// Commands about a project, which take none.
+const OF_A_PROJECT: [&str; 2] = ["doctor", "list"];
+
+/// Those of the first that need a clone, so that `-R` does not go with them.
 const NEED_CLONE: [&str; 4] = ["open", "backport", "ship", "revert"];
 
 /// Their options that take a value of its own.
@@ -59,7 +62,8 @@ impl Called {
             let (head, tail) = command.split_at(verb.len());
             out.push_str(head);
             rest = tail;
-            if !TAKE_ONE.contains(&verb) {
+            let takes_one = TAKE_ONE.contains(&verb);
+            if !takes_one && !OF_A_PROJECT.contains(&verb) {
                 continue;
             }
             let words = words(tail);
@@ -75,7 +79,8 @@ impl Called {
                 out.push_str(given);
                 rest = after;
             }
-            if let Some(hotfix) = self.hotfix.as_ref().filter(|_| !names_one(&words[skipped..])) {
+            if let Some(hotfix) = self.hotfix.as_ref().filter(|_| takes_one && !names_one(&words[skipped..]))
+            {
                 out.push_str(&format!(" {hotfix}"));
             }
         }
@@ -162,6 +167,7 @@ mod tests {
         let called = Called::new(Some("fix"), Some("shop/web"), Some("git.example"));
         assert_eq!(called.put("git hotfix approve"), "git hotfix approve -R shop/web --host git.example fix");
         assert_eq!(called.put("git hotfix ship"), "git hotfix ship fix");
+        assert_eq!(called.put("git hotfix doctor"), "git hotfix doctor -R shop/web --host git.example");
         assert_eq!(
             called.put("git hotfix wait deploy"),
             "git hotfix wait -R shop/web --host git.example deploy fix"

@@ -10,7 +10,8 @@ use crate::error::Result;
 /// Arguments of `ci template`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Names, branches, apps and migration paths come from .hotfix.toml on the production branch (or the defaults);
+Run it in the clone, or with -R: names, branches, apps and migration paths come from .hotfix.toml on the
+production branch there (where it has none, the defaults);
 the comments in the file say what GitLab does with each choice. The same configuration gives the same file.
 
   git hotfix ci template > .gitlab/hotfix.yml

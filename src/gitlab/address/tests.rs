@@ -198,6 +198,34 @@ fn merge_requests_of_this_project_are_known_by_their_pages() {
     }
 }
 
+#[test]
+fn a_project_is_named_by_its_path_with_its_host_or_by_its_address() {
+    let base = Url::parse("https://x.example:8443/gitlab/").unwrap();
+    let page = |text: &str| Address::named(text, &base).map(|address| address.page(""));
+    for (text, wanted) in [
+        ("shop/web", "https://x.example:8443/gitlab/shop/web"),
+        ("shop/sub/web", "https://x.example:8443/gitlab/shop/sub/web"),
+        ("shop.io/web", "https://x.example:8443/gitlab/shop.io/web"),
+        ("x.example:8443/gitlab/shop/web", "https://x.example:8443/gitlab/shop/web"),
+        ("https://x.example:8443/gitlab/shop/web.git", "https://x.example:8443/gitlab/shop/web"),
+        ("git@x.example:shop/web.git", "https://x.example:8443/gitlab/shop/web"),
+        ("gitlab.com/shop/web", "https://gitlab.com/shop/web"),
+        ("other.example/shop/sub/web", "https://other.example/shop/sub/web"),
+        ("x.example/shop/web", "https://x.example/shop/web"),
+        ("git@other.example:shop/web.git", "https://other.example/shop/web"),
+    ] {
+        assert_eq!(page(text).unwrap(), wanted, "{text}");
+    }
+    for bad in
+        ["", "web", "/", "shop/", "x.example/", "http://other.example/shop/web", "ext::sh/a/b", "-x/y/z"]
+    {
+        assert!(page(bad).is_err(), "{bad}: {:?}", page(bad));
+    }
+    let local = Url::parse("http://127.0.0.1:8080").unwrap();
+    let named = Address::named("127.0.0.1:8080/shop/web", &local).unwrap();
+    assert_eq!(named.page(""), "http://127.0.0.1:8080/shop/web");
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic_and_every_address_can_hold_a_token(
@@ -212,6 +240,7 @@ proptest! {
         }
         let base = Url::parse("https://x.example/g").unwrap();
         let _ = Address::of_remote(&text, Some(&base));
+        let _ = Address::named(&text, &base);
         let _ = Address::new(&base, "a/b").unwrap().merge_request_url(&text);
     }
 }

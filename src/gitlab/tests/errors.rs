@@ -191,11 +191,20 @@ fn problems_say_what_to_do() {
         format!("{} {message}\n  {}", kind.exit_code(), hints.join("\n  "))
     };
     let host = || "gitlab.example".to_owned();
+    let instance = || "https://gitlab.example".to_owned();
     let call = || "GET /projects/shop%2Fweb".to_owned();
     let shown = [
         show(Error::Unreachable { host: host(), why: "Connection refused (os error 111)".to_owned() }),
-        show(Error::Unauthorized { host: host(), had_token: false, text: "401 Unauthorized".to_owned() }),
-        show(Error::Unauthorized { host: host(), had_token: true, text: "401 Unauthorized".to_owned() }),
+        show(Error::Unauthorized {
+            instance: instance(),
+            had_token: false,
+            text: "401 Unauthorized".to_owned(),
+        }),
+        show(Error::Unauthorized {
+            instance: instance(),
+            had_token: true,
+            text: "401 Unauthorized".to_owned(),
+        }),
         show(Error::Forbidden { call: call(), text: "insufficient_scope".to_owned() }),
         show(Error::NotFound {
             call: call(),
@@ -212,12 +221,14 @@ fn problems_say_what_to_do() {
     insta::assert_snapshot!(shown.join("\n"), @"
     6 gitlab.example could not be reached: Connection refused (os error 111)
       nothing was concluded; run the same command again
-    4 gitlab.example asks for a token, and none was found
-      make one at gitlab.example (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>
+    4 https://gitlab.example asks for a token, and none was found
+      create one with the scopes api and write_repository at https://gitlab.example/-/user_settings/personal_access_tokens
+      then: export GIT_HOTFIX_URL=https://gitlab.example GIT_HOTFIX_TOKEN=<token>
       where it was looked for: git hotfix doctor
-    4 gitlab.example does not accept the token: 401 Unauthorized
+    4 https://gitlab.example does not accept the token: 401 Unauthorized
       which token was used and what is wrong with it: git hotfix doctor
-      make one at gitlab.example (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>
+      create one with the scopes api and write_repository at https://gitlab.example/-/user_settings/personal_access_tokens
+      then: export GIT_HOTFIX_URL=https://gitlab.example GIT_HOTFIX_TOKEN=<token>
     4 GET /projects/shop%2Fweb is forbidden: insufficient_scope
       the token lacks a scope; writes need `api`: git hotfix doctor
     4 GET /projects/shop%2Fweb: 404 Project Not Found

@@ -114,14 +114,15 @@ fn of_what_cannot_be_picked() {
 #[test]
 fn of_gitlab() {
     use gitlab::Error;
+    let instance = || "https://gitlab.example/git".to_owned();
     let (host, call) = (|| "gitlab.example".to_owned(), || "POST /projects/7/merge_requests".to_owned());
     let text = said(
         [
             Error::Unreachable { host: host(), why: "connection refused".into() },
             Error::Connection { host: host(), why: "no secure connection: unknown issuer".into() },
             Error::Ambiguous { call: call(), why: "time-out".into() },
-            Error::Unauthorized { host: host(), had_token: false, text: "401".into() },
-            Error::Unauthorized { host: host(), had_token: true, text: "401".into() },
+            Error::Unauthorized { instance: instance(), had_token: false, text: "401".into() },
+            Error::Unauthorized { instance: instance(), had_token: true, text: "401".into() },
             Error::Forbidden { call: call(), text: "insufficient_scope".into() },
             Error::Forbidden { call: call(), text: "403 Forbidden".into() },
             Error::NotFound { call: call(), had_token: true, absent: false, text: "404".into() },
@@ -144,12 +145,14 @@ fn of_gitlab() {
       hint: certificates come from the system's trust store; check the address with: git config hotfix.url
     the outcome of POST /projects/7/merge_requests is unknown: time-out (6)
       hint: it may have been done; see what is true with: git hotfix status
-    gitlab.example asks for a token, and none was found (4)
-      hint: make one at gitlab.example (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>
+    https://gitlab.example/git asks for a token, and none was found (4)
+      hint: create one with the scopes api and write_repository at https://gitlab.example/git/-/user_settings/personal_access_tokens
+      hint: then: export GIT_HOTFIX_URL=https://gitlab.example/git GIT_HOTFIX_TOKEN=<token>
       hint: where it was looked for: git hotfix doctor
-    gitlab.example does not accept the token: 401 (4)
+    https://gitlab.example/git does not accept the token: 401 (4)
       hint: which token was used and what is wrong with it: git hotfix doctor
-      hint: make one at gitlab.example (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>
+      hint: create one with the scopes api and write_repository at https://gitlab.example/git/-/user_settings/personal_access_tokens
+      hint: then: export GIT_HOTFIX_URL=https://gitlab.example/git GIT_HOTFIX_TOKEN=<token>
     POST /projects/7/merge_requests is forbidden: insufficient_scope (4)
       hint: the token lacks a scope; writes need `api`: git hotfix doctor
     POST /projects/7/merge_requests is forbidden: 403 Forbidden (4)

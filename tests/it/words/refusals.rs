@@ -554,7 +554,18 @@ fn without_a_token_or_a_server() {
     let elsewhere = |command: &mut Command| {
         command.env_remove("GIT_HOTFIX_URL").env_remove("GIT_HOTFIX_TOKEN").env("GITLAB_TOKEN", "glpat-x");
     };
-    told.with(&dev, elsewhere, &[&["open"]]);
+    told.with(
+        &dev,
+        elsewhere,
+        &[
+            &["open"],
+            &["list", "-R", "shop/other"],
+            &["list", "-R", "elsewhere.example/shop/web"],
+            &["list", "-R", "web"],
+        ],
+    );
+    dev.git(&["config", "--unset", "hotfix.url"]);
+    told.with(&dev, elsewhere, &[&["list", "-R", "shop/other"]]);
     let wrong = |command: &mut Command| {
         command.env("GIT_HOTFIX_TOKEN", "rehearsal-of-nobody");
     };
@@ -571,7 +582,7 @@ fn without_a_token_or_a_server() {
     let said = said.split(' ').collect::<Vec<_>>();
     let said: Vec<&str> =
         (0..said.len()).map(|at| if said.get(at + 1) == Some(&"ms:") { "#" } else { said[at] }).collect();
-    assert_snapshot!(said.join(" "), @r"
+    assert_snapshot!(said.join(" "), @"
     $ git hotfix open
     error: there is no token for http://gitlab
     hint: create one with the scopes api and write_repository at http://gitlab/-/user_settings/personal_access_tokens
@@ -588,10 +599,33 @@ fn without_a_token_or_a_server() {
     hint: create one with the scopes api and write_repository at http://gitlab/-/user_settings/personal_access_tokens
     hint: then: export GIT_HOTFIX_URL=http://gitlab GIT_HOTFIX_TOKEN=<token>
     [4]
+    $ git hotfix list -R shop/other
+    error: there is no token for http://gitlab
+      caused by: GITLAB_TOKEN: it is for https://gitlab.com (where no variable names a host), not http://gitlab
+    hint: create one with the scopes api and write_repository at http://gitlab/-/user_settings/personal_access_tokens
+    hint: then: export GIT_HOTFIX_URL=http://gitlab GIT_HOTFIX_TOKEN=<token>
+    [4]
+    $ git hotfix list -R elsewhere.example/shop/web
+    error: there is no token for https://elsewhere.example
+      caused by: GITLAB_TOKEN: it is for https://gitlab.com (where no variable names a host), not https://elsewhere.example
+    hint: create one with the scopes api and write_repository at https://elsewhere.example/-/user_settings/personal_access_tokens
+    hint: then: export GIT_HOTFIX_URL=https://elsewhere.example GIT_HOTFIX_TOKEN=<token>
+    [4]
+    $ git hotfix list -R web
+    error: -R web: not a GitLab URL: no project of the form group/project
+    hint: name a project: git hotfix list -R <group/project> --host <host>
+    [2]
+    $ git hotfix list -R shop/other
+    error: there is no token for http://gitlab
+      caused by: GITLAB_TOKEN: it is for https://gitlab.com (where no variable names a host), not http://gitlab
+    hint: create one with the scopes api and write_repository at http://gitlab/-/user_settings/personal_access_tokens
+    hint: then: export GIT_HOTFIX_URL=http://gitlab GIT_HOTFIX_TOKEN=<token>
+    [4]
     $ git hotfix open
-    error: gitlab does not accept the token: 401 Unauthorized
+    error: http://gitlab does not accept the token: 401 Unauthorized
     hint: which token was used and what is wrong with it: git hotfix doctor
-    hint: make one at gitlab (Edit profile, Access tokens) with the scopes api and write_repository, then: export GIT_HOTFIX_URL=<instance> GIT_HOTFIX_TOKEN=<token>
+    hint: create one with the scopes api and write_repository at http://gitlab/-/user_settings/personal_access_tokens
+    hint: then: export GIT_HOTFIX_URL=http://gitlab GIT_HOTFIX_TOKEN=<token>
     [4]
     $ git hotfix status
     error: 127.0.0.1:9 could not be reached: Connection refused (os error 111)
