@@ -115,20 +115,19 @@ impl Context {
         if let Some(repo) = self.repo()? {
             return Ok(repo.config()?);
         }
-        if self.around.get().is_none() {
-            let directory = self.globals.directory.as_deref();
-            let config =
-                self.git().ok().map(|git| git::config::Config::around(&git, directory)).transpose()?;
-            let _ = self.around.set(config.unwrap_or_default());
+        if let Some(config) = self.around.get() {
+            return Ok(config);
         }
-        Ok(self.around.get_or_init(git::config::Config::default))
+        let directory = self.globals.directory.as_deref();
+        let config = self.git().ok().map(|git| git::config::Config::around(&git, directory)).transpose()?;
+        Ok(self.around.get_or_init(|| config.unwrap_or_default()))
     }
 
     /// The clone, for commands that do nothing without one.
     pub fn clone_here(&self) -> Result<&Repo> {
         self.repo()?.ok_or_else(|| {
             Problem::new(Kind::Usage, "this command works on a clone, so -R does not go with it")
-                .hint(format!("say where the clone is instead: git hotfix {} -C <dir>", self.command))
+                .hint("run it there: cd <clone>, then the same command without -R")
         })
     }
 
@@ -156,17 +155,17 @@ impl Context {
     /// the remote's default branch where it has no `main`, names the production branch, and for nothing
     /// else is that copy asked.
     pub fn first(&self) -> Result<&Config> {
-        if self.first.get().is_none() {
-            let mut config = self.resolve(None)?;
-            if let Some(named) = self.named_in_clone(&config)? {
-                config.production = named;
-            }
-            if let Some(repo) = self.repo()? {
-                repo.git().be_patient(config.timeout.value);
-            }
-            let _ = self.first.set(config);
+        if let Some(config) = self.first.get() {
+            return Ok(config);
         }
-        self.first.get().ok_or_else(|| Problem::new(Kind::Failed, "the configuration could not be kept"))
+        let mut config = self.resolve(None)?;
+        if let Some(named) = self.named_in_clone(&config)? {
+            config.production = named;
+        }
+        if let Some(repo) = self.repo()? {
+            repo.git().be_patient(config.timeout.value);
+        }
+        Ok(self.first.get_or_init(|| config))
     }
 
     fn named_in_clone(&self, config: &Config) -> Result<Option<Setting<String>>> {
@@ -358,19 +357,15 @@ impl Context {
 
     /// Which changed paths are migrations.
     pub fn migrations(config: &Config) -> Result<GlobSet> {
-        let mut set = GlobSetBuilder::new();
-        for pattern in &config.migrations_paths.value {
-            let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| {
-                Problem::new(Kind::Config, format!("migrations.paths: `{pattern}` is no path pattern"))
-                    .because(error.kind())
-                    .hint("write it like `db/migrate/**` in .hotfix.toml")
-            })?;
-            set.add(glob);
-        }
-        set.build().map_err(|error| {
+        let wrong = |error: globset::Error| {
             Problem::new(Kind::Config, "migrations.paths cannot be used")
                 .because(error)
-                .hint("git hotfix doctor")
-        })
+                .hint("write them like `db/migrate/**`; where they are set: git hotfix doctor --config")
+        };
+        let mut set = GlobSetBuilder::new();
+        for pattern in &config.migrations_paths.value {
+            set.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(wrong)?);
+        }
+        set.build().map_err(wrong)
     }
 }

@@ -80,7 +80,8 @@ fn refused(why: String, which: &str, body: Body<'_>) -> Problem {
         .hint(format!("or with a reason: {} --outside-pipeline <reason>", body.command))
 }
 
-const GIVEN: &str = "GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml";
+const GIVEN: &str =
+    "GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml, then run the job again";
 
 fn needed<'a>(env: &'a Env, name: &str) -> Result<&'a str> {
     env.get(name).ok_or_else(|| Problem::new(Kind::Config, format!("{name} is not set")).hint(GIVEN))

@@ -178,7 +178,7 @@ fn migrations(config: &Config, wishes: &Wishes, names: &Names) -> Result<String>
                 paths.len()
             ),
         )
-        .hint("write fewer, broader ones: migrations.paths in .hotfix.toml"));
+        .hint("write fewer, broader ones: migrations.paths in .hotfix.toml, then: git hotfix ci template"));
     }
     let condition = condition(config)?;
     let changes = list("          ", &paths.iter().map(|path| changes(path)).collect::<Vec<_>>());

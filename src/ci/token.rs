@@ -15,7 +15,7 @@ pub fn token(env: &Env, address: &Address) -> Result<Credential> {
                 "make a project access token, role Developer, scopes api and write_repository: {}",
                 address.page("-/settings/access_tokens")
             ))
-            .hint("then add it to the project's CI/CD variables as GIT_HOTFIX_TOKEN, masked and protected")
+            .hint("then add it to the project's CI/CD variables as GIT_HOTFIX_TOKEN, masked and protected, and run the job again")
     };
     let origin = address.origin().ok_or_else(missing)?;
     // git's own credentials hold the job token here.

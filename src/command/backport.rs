@@ -6,6 +6,7 @@ use super::{Exit, flow};
 use crate::cli::Named;
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
+use crate::git::{Oid, Repo};
 use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
 use crate::hotfix::site::Site;
@@ -103,7 +104,7 @@ struct Ended {
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
-    ctx.clone_here()?;
+    let repo = ctx.clone_here()?;
     if args.resume {
         return super::resume::run(ctx, &args);
     }
@@ -133,7 +134,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                 }
                 observed => observed?,
             };
-            let ended = if args.no_push { write_local(&site, &s)? } else { looked_at(&s) };
+            let ended = if args.no_push { write_local(&site, repo, &s)? } else { looked_at(&s) };
             (s, ended)
         }
         false => return told(ctx, flow::run(ctx, named, &Goal::Backport, options)?, args.json),
@@ -202,10 +203,7 @@ fn looked_at(s: &Snapshot) -> Vec<Ended> {
 }
 
 /// `--no-push`: the local branch, created only; one that is there already with the same content is kept.
-fn write_local(site: &Site<'_>, s: &Snapshot) -> Result<Vec<Ended>> {
-    let repo = site.repo.ok_or_else(|| {
-        Problem::new(Kind::Usage, "--no-push needs a clone").hint("run it in one, without -R")
-    })?;
+fn write_local(site: &Site<'_>, repo: &Repo, s: &Snapshot) -> Result<Vec<Ended>> {
     let mut ended = looked_at(s);
     for lane in &mut ended {
         let (Some(landed), Some(branch), Fact::Known(tip), Fact::Known(pick)) =
@@ -224,16 +222,18 @@ fn write_local(site: &Site<'_>, s: &Snapshot) -> Result<Vec<Ended>> {
                 repo.set_ref(&name, made, None, "git hotfix backport")?;
                 made
             }
-            Some(there) => match same_content(repo, there, made)? {
-                true => there,
-                false => {
-                    return Err(Problem::new(
+            Some(there) => {
+                match same_content(repo, there, made)? {
+                    true => there,
+                    false => {
+                        return Err(Problem::new(
                         Kind::Refused,
                         format!("the local branch {branch} is there already, with other content"),
                     )
-                    .hint(format!("look at it, then remove it: git branch -D {branch}")));
+                    .hint(format!("look at it, then remove it: git branch -D {branch} && git hotfix backport --no-push")));
+                    }
                 }
-            },
+            }
         };
         lane.commit = Some(kept.to_string());
     }
@@ -241,7 +241,7 @@ fn write_local(site: &Site<'_>, s: &Snapshot) -> Result<Vec<Ended>> {
 }
 
 /// Made twice, two commits differ in their committer's date only.
-fn same_content(repo: &crate::git::Repo, one: crate::git::Oid, other: crate::git::Oid) -> Result<bool> {
+fn same_content(repo: &Repo, one: Oid, other: Oid) -> Result<bool> {
     let (one, other) = (repo.commit(one)?, repo.commit(other)?);
     Ok(one.tree == other.tree && one.parents.len() == other.parents.len() && one.message == other.message)
 }

@@ -14,6 +14,7 @@ use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::{Rung, Wait};
 use crate::hotfix::site::{Selector, Settings, Site};
 use crate::hotfix::snapshot::{Policy, Role, Sha};
+use crate::hotfix::step::declined;
 use crate::ui::follow::{Answers, Follower};
 use crate::ui::status::{Moment, screen};
 use crate::ui::way_back;
@@ -334,10 +335,7 @@ pub(super) fn problem(end: &End) -> Option<Problem> {
             Problem::new(Kind::Refused, format!("it waits for you to {}", step.words()))
                 .hint(format!("git hotfix {}", crate::hotfix::plan::command_for(step).join(" "))),
         ),
-        End::Declined(step) => Some(
-            Problem::new(Kind::Refused, format!("not confirmed: {}", step.words()))
-                .hint("nothing was done; run the same command again when it is wanted"),
-        ),
+        End::Declined(step) => Some(declined(step)),
     }
 }
 

@@ -127,6 +127,9 @@ const REDIRECTED: &[&str] = &[
 /// How git says that it knows no such remote.
 const NO_REMOTE: &[&str] = &["does not appear to be a git repository", "No such remote"];
 
+/// How git says that the remote has no such branch.
+const NO_BRANCH: &[&str] = &["couldn't find remote ref"];
+
 /// How git says that it is this machine that stops a fetch or a push. Everything else that stops them came
 /// over the line: a server that is gone, one that is none of git's, an answer that broke off.
 const HERE: &[&str] = &[
@@ -179,7 +182,7 @@ impl GitError {
             GitError::Signal { signal: 2, .. } => Kind::Interrupted,
             GitError::RefMoved { .. } | GitError::MissingObject(_) | GitError::Shallow => Kind::Refused,
             GitError::Failed { stderr, .. }
-                if [REFUSED, REDIRECTED, NO_REMOTE].iter().any(|w| says(stderr, w)) =>
+                if [REFUSED, REDIRECTED, NO_REMOTE, NO_BRANCH].iter().any(|w| says(stderr, w)) =>
             {
                 Kind::Config
             }
@@ -217,6 +220,9 @@ impl GitError {
             GitError::RefMoved { .. } => "run the same command again",
             GitError::Failed { stderr, .. } if says(stderr, NO_REMOTE) => {
                 "see the remotes there are: git remote -v   (and name one: git config hotfix.remote <name>)"
+            }
+            GitError::Failed { stderr, .. } if says(stderr, NO_BRANCH) => {
+                "see the branches there are: git ls-remote --heads   (and which are looked for: git hotfix doctor --config)"
             }
             GitError::BadName { role: "a remote", .. } => {
                 "give it an https or ssh address: git remote set-url <name> <url>"

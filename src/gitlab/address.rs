@@ -22,6 +22,8 @@ pub struct Address {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotAnAddress {
     what: String,
+    /// Whether another instance would mend it; else only another remote does.
+    of_instance: bool,
 }
 
 impl fmt::Display for NotAnAddress {
@@ -34,31 +36,44 @@ impl std::error::Error for NotAnAddress {}
 
 impl From<NotAnAddress> for Problem {
     fn from(error: NotAnAddress) -> Problem {
-        Problem::new(Kind::Config, error.what)
-            .hint("name the instance, as in: git config hotfix.url https://gitlab.example")
-            .hint("or another remote: git config hotfix.remote <name>")
+        let problem = Problem::new(Kind::Config, error.what);
+        match error.of_instance {
+            true => problem.hint("name the instance, as in: git config hotfix.url https://gitlab.example"),
+            false => problem
+                .hint("give the remote its address on GitLab: git remote set-url <name> <url>")
+                .hint("or use another remote: git config hotfix.remote <name>"),
+        }
     }
 }
 
 fn refuse<T>(what: impl Into<String>) -> Result<T, NotAnAddress> {
-    Err(NotAnAddress { what: what.into() })
+    Err(NotAnAddress { what: what.into(), of_instance: false })
+}
+
+fn refuse_instance<T>(what: impl Into<String>) -> Result<T, NotAnAddress> {
+    Err(NotAnAddress { what: what.into(), of_instance: true })
 }
 
 impl Address {
     /// A project, by its path, on the instance at `base`.
     pub fn new(base: &Url, project: &str) -> Result<Address, NotAnAddress> {
         let Some(origin) = Origin::of(base) else {
-            return refuse(format!("a GitLab instance is reached over https, not {}", base.scheme()));
+            return refuse_instance(format!(
+                "a GitLab instance is reached over https, not {}",
+                base.scheme()
+            ));
         };
         if !origin.is_private() {
-            return refuse(format!("{origin} is plain http, over which no token may travel"));
+            return refuse_instance(format!("{origin} is plain http, over which no token may travel"));
         }
         let project = project.trim_end_matches('/');
         let project = project.strip_suffix(".git").unwrap_or(project);
         check_project(project)?;
         let root = base.path().trim_end_matches('/');
         let text = format!("{origin}{root}/");
-        let Ok(base) = Url::parse(&text) else { return refuse(format!("no usable address: {text}")) };
+        let Ok(base) = Url::parse(&text) else {
+            return refuse_instance(format!("no usable address: {text}"));
+        };
         Ok(Address { base, project: project.to_owned() })
     }
 
@@ -82,7 +97,7 @@ impl Address {
         }
         match remote.path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')) {
             Some(path) => Address::new(base, path),
-            None => refuse(format!("the remote is not below {base}")),
+            None => refuse_instance(format!("the remote is not below {base}")),
         }
     }
 

@@ -342,6 +342,12 @@ pub enum Acted {
     Unclear(String),
 }
 
+/// A dangerous step that nobody said yes to.
+pub fn declined(step: &Step) -> Problem {
+    Problem::new(Kind::Refused, format!("not confirmed: {}", step.words()))
+        .hint("nothing was done; run the same command again when it is wanted")
+}
+
 impl Acted {
     /// What is said where nobody waits for the server to have enough patience again.
     pub fn or_later(self) -> Result<Acted> {

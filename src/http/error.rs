@@ -71,12 +71,12 @@ impl From<Error> for Problem {
                 problem(Kind::Config).hint("see which address and which token are used: git hotfix doctor")
             }
             Error::Tls { .. } => problem(Kind::Config)
-                .hint("certificates are checked against the system's trust store: add your company's there"),
+                .hint("certificates are checked against the system's trust store: add your company's there, then run the same command again"),
             Error::Unreachable { .. } | Error::TooLarge { .. } => {
                 problem(Kind::Unreachable).hint("nothing was concluded; run the same command again")
             }
             Error::Ambiguous { .. } => problem(Kind::Unreachable)
-                .hint("it may have been done; see what is true before running it again"),
+                .hint("it may have been done; see what is true, then run the same command again"),
         }
     }
 }

@@ -69,9 +69,15 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The command with an option that answers a question.
+    /// The command with an option that answers a question, and those that were given already.
     fn with(&self, option: &str) -> String {
-        format!("{} {option}", self.answers.again)
+        let Answers { again, yes, with, despite_migrations, .. } = &self.answers;
+        let mut command = again.clone();
+        with.iter().for_each(|name| command.push_str(&format!(" --with {}", typed(name))));
+        for (given, name) in [(despite_migrations, " --despite-migrations"), (yes, " --yes")] {
+            command.push_str(if *given { name } else { "" });
+        }
+        format!("{command} {option}")
     }
 
     /// Going back over migrations needs a yes of its own.

@@ -29,7 +29,7 @@ fn without_a_gitlab_the_clone_is_looked_at() {
     git
       (git)
       ✗ remote                not a GitLab URL: a path on this machine, or a transport of another kind
-          name the instance, as in: git config hotfix.url https://gitlab.example
+          give the remote its address on GitLab: git remote set-url <name> <url>
       ✓ production branch     main
       ✓ backport target       develop
       ✓ branch names          backport/… and hotfix/… free
@@ -279,9 +279,9 @@ fn a_token_that_may_only_read_is_told() {
     );
     assert_eq!(ran.code, 4, "{}", ran.out);
     let out = ran.out.replace(url.trim_start_matches("http://"), "GITLAB").replace("http://GITLAB", "GITLAB");
-    insta::assert_snapshot!(about(&out, "oken"), @r"
+    insta::assert_snapshot!(about(&out, "oken"), @"
     token
-    ✗ token                 from GIT_HOTFIX_TOKEN: GITLAB does not accept the token: 401
+    ✗ token                 from GIT_HOTFIX_TOKEN: GITLAB does not accept the token:
     GITLAB/-/user_settings/personal_access_tokens, then: export
     GIT_HOTFIX_URL=GITLAB GIT_HOTFIX_TOKEN=<token>
     ");

@@ -130,7 +130,7 @@ fn quoted(text: &str) -> Result<String> {
         (true, false) => Ok(format!("'{text}'")),
         (true, true) => {
             Err(Problem::new(Kind::Config, format!("no rule of GitLab's can name the branch {text}"))
-                .hint("rename the branch: it holds both kinds of quotes"))
+                .hint("it holds both kinds of quotes; rename the branch: git branch -m <name>, then: git hotfix ci template"))
         }
     }
 }

@@ -52,8 +52,9 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
 /// Posts a note once: one with the same words that is there already is enough.
 fn post(ctx: &Context, gitlab: &Client, s: &Snapshot, note: &str) -> Result<()> {
     let Some(mr) = s.merge_request.known() else {
-        return Err(Problem::new(Kind::Refused, "this hotfix has no merge request to post on")
-            .hint("send the text above yourself"));
+        return Err(Problem::new(Kind::Refused, "this hotfix has no merge request to post on").hint(
+            "send them the text above yourself, or name one that has: git hotfix ask '!<iid>' --post",
+        ));
     };
     let is_there = || -> std::result::Result<bool, Error> {
         Ok(!gitlab.notes(mr.iid, |other| other.body.trim() == note.trim())?.is_empty())

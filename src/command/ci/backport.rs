@@ -80,6 +80,7 @@ const SECTION: &str = "git_hotfix_backport";
 fn head(repo: &crate::git::Repo) -> Result<String> {
     let head = repo.resolve("HEAD")?;
     head.map(|id| id.to_string()).ok_or_else(|| {
-        Problem::new(Kind::Refused, "HEAD is no commit yet").hint("check out the commit that landed")
+        Problem::new(Kind::Refused, "HEAD is no commit yet")
+            .hint("check out the commit that landed: git checkout <sha>, then run the same command again")
     })
 }

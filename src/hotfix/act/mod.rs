@@ -17,13 +17,12 @@ use crate::hotfix::describe;
 use crate::hotfix::observe::{as_bytes, of_landed, oid};
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{BranchContent, Landed, Pick, Sha};
-use crate::hotfix::step::{Acted, Consent, Step, Written};
+use crate::hotfix::step::{Acted, Consent, Step, Written, declined};
 
 /// Carries out a step.
 pub(super) fn act(site: &Site<'_>, step: &Step, consent: Option<&Consent>) -> Result<Acted> {
     if step.dangerous() && !consent.is_some_and(|consent| consent.covers(step)) {
-        return Err(Problem::new(Kind::Refused, format!("not confirmed: {}", step.words()))
-            .hint("confirm it when asked, or give --yes"));
+        return Err(declined(step));
     }
     match step {
         Step::Push { branch, tip, expect } => {
@@ -101,9 +100,8 @@ pub(super) fn write_backport(site: &Site<'_>, onto: &Sha, landed: &Landed, pick:
 
 fn gitlab<'a>(site: &Site<'a>) -> Result<&'a Client> {
     site.gitlab.ok_or_else(|| {
-        Problem::new(Kind::Config, "this needs GitLab, and there is no token for it").hint(
-            "create one with the scope `api` and export it: GIT_HOTFIX_TOKEN=… ; then: git hotfix status",
-        )
+        Problem::new(Kind::Config, "this needs GitLab, and there is no token for it")
+            .hint("how to get one, and where it is looked for: git hotfix doctor")
     })
 }
 

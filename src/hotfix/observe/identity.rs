@@ -6,7 +6,7 @@
 use super::history::ask;
 use super::{contains, review};
 use crate::error::{Kind, Problem, Result};
-use crate::gitlab::{MergeRequest, MergeRequestFilter, MergeRequestState};
+use crate::gitlab::{Client, MergeRequest, MergeRequestFilter, MergeRequestState};
 use crate::hotfix::drive::Floor;
 use crate::hotfix::site::{Selector, Site};
 use crate::hotfix::snapshot::{Fact, Sha, Snapshot};
@@ -35,43 +35,21 @@ pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
         };
         return Ok(Found { branch, request: None, candidates: Vec::new(), asked: false });
     };
-    let by_iid = |iid: u64| -> Result<Found> {
-        let mr = gitlab.merge_request(iid).map_err(|error| match error.says_absent() {
-            true => Problem::new(Kind::Config, format!("there is no merge request !{iid}"))
-                .because("GitLab says the same of one that the token's user may not see")
-                .hint("see the hotfixes in flight: git hotfix list   (and whose token it is: git hotfix doctor)"),
-            false => error.into(),
-        })?;
-        if mr.target_branch != production {
-            return Err(Problem::new(
-                Kind::Refused,
-                format!("!{iid} is no hotfix: it goes to {}, not to {production}", mr.target_branch),
-            )
-            .hint("see the hotfixes in flight: git hotfix list"));
-        }
-        if mr.is_from_fork() {
-            return Err(Problem::new(Kind::Refused, format!("!{iid} comes from a fork"))
-                .because("git hotfix pushes and deploys from branches of the project itself")
-                .hint("push the branch to the project, then: git hotfix open"));
-        }
-        Ok(Found {
-            branch: Some(mr.source_branch.clone()),
-            request: Some(mr),
-            candidates: Vec::new(),
-            asked: true,
-        })
-    };
+    let by_iid = |iid: u64| by_iid(gitlab, &production, iid);
     if let Some(iid) = floor.merge_request.or(site.kept.request) {
         return by_iid(iid);
     }
     match &site.selector {
-        Selector::Request(iid) => by_iid(*iid),
+        Selector::Request(iid) => {
+            let found = by_iid(*iid)?;
+            let hotfix = found.request.as_ref().map(|mr| mr.iid);
+            site.kept.request = hotfix.filter(|hotfix| hotfix != iid);
+            Ok(found)
+        }
         Selector::Commit(commit) => {
-            let all = gitlab.commit_merge_requests(commit.as_str())?;
-            let landed = all.into_iter().filter(|mr| mr.target_branch == production);
-            match landed.max_by_key(|mr| (mr.state == MergeRequestState::Merged, mr.iid)) {
-                Some(mr) => {
-                    let found = by_iid(mr.iid)?;
+            match brought(gitlab, &production, commit.as_str())? {
+                Some(iid) => {
+                    let found = by_iid(iid)?;
                     // What landed stays landed: no need to ask for it again.
                     let merged = |mr: &MergeRequest| mr.state == MergeRequestState::Merged;
                     site.kept.request = found.request.as_ref().filter(|mr| merged(mr)).map(|mr| mr.iid);
@@ -96,6 +74,54 @@ pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
                 None => Ok(Found { branch: Some(name.clone()), request: None, candidates: all, asked: true }),
             }
         }
+    }
+}
+
+/// The merge request of that number; that of a backport stands for the hotfix it takes back.
+fn by_iid(gitlab: &Client, production: &str, iid: u64) -> Result<Found> {
+    let mr = gitlab.merge_request(iid).map_err(|error| match error.says_absent() {
+        true => Problem::new(Kind::Config, format!("there is no merge request !{iid}"))
+            .because("GitLab says the same of one that the token's user may not see")
+            .hint("see the hotfixes in flight: git hotfix list   (and whose token it is: git hotfix doctor)"),
+        false => error.into(),
+    })?;
+    if mr.target_branch != production {
+        return match taken_back(gitlab, production, &mr)? {
+            Some(hotfix) => by_iid(gitlab, production, hotfix),
+            None => Err(Problem::new(
+                Kind::Refused,
+                format!("!{iid} is no hotfix: it goes to {}, not to {production}", mr.target_branch),
+            )
+            .hint("see the hotfixes in flight: git hotfix list")),
+        };
+    }
+    if mr.is_from_fork() {
+        return Err(Problem::new(Kind::Refused, format!("!{iid} comes from a fork"))
+            .because("git hotfix pushes and deploys from branches of the project itself")
+            .hint("push the branch to the project, then: git hotfix open"));
+    }
+    Ok(Found {
+        branch: Some(mr.source_branch.clone()),
+        request: Some(mr),
+        candidates: Vec::new(),
+        asked: true,
+    })
+}
+
+/// The merge request that brought a commit to the production branch.
+fn brought(gitlab: &Client, production: &str, commit: &str) -> Result<Option<u64>> {
+    let all = gitlab.commit_merge_requests(commit)?;
+    let landed = all.into_iter().filter(|mr| mr.target_branch == production);
+    Ok(landed.max_by_key(|mr| (mr.state == MergeRequestState::Merged, mr.iid)).map(|mr| mr.iid))
+}
+
+/// The hotfix's merge request whose landed commit a backport's branch is named after.
+fn taken_back(gitlab: &Client, production: &str, mr: &MergeRequest) -> Result<Option<u64>> {
+    let prefix = format!("backport/{}-", mr.target_branch);
+    let Some(short) = mr.source_branch.strip_prefix(&prefix) else { return Ok(None) };
+    match gitlab.commit(short)? {
+        Some(commit) => brought(gitlab, production, &commit.id),
+        None => Ok(None),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn landed(site: &mut Site<'_>, s: &mut Snapshot, request: Option<&Mer
     };
     if let Some(named) = named(site, s) {
         if !contains(site, &main, &named)?.yes() {
-            return Err(not_on(&named, &s.policy.production_branch));
+            return Err(not_on(&named, s));
         }
         s.landed = Fact::Known(told(site, s, named, None)?);
         return reverted(site, s, &main);
@@ -83,10 +83,11 @@ fn named(site: &Site<'_>, s: &Snapshot) -> Option<Sha> {
     }
 }
 
-fn not_on(commit: &Sha, production: &str) -> Problem {
+fn not_on(commit: &Sha, s: &Snapshot) -> Problem {
+    let (remote, production) = (&s.policy.remote, &s.policy.production_branch);
     Problem::new(Kind::Refused, format!("{} is not on {production}", commit.short()))
         .because("a backport picks what landed in production, never what has not")
-        .hint(format!("git log --oneline {production}   shows what landed; name one of those"))
+        .hint(format!("git log --oneline {remote}/{production}   shows what landed; name one of those"))
 }
 
 /// Whether a merge says that it took the production branch into something else: then its first parent is not

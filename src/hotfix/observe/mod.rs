@@ -119,7 +119,9 @@ fn me(site: &mut Site<'_>, goal: &Goal) -> Result<Fact<Person>> {
 /// git's id of a commit that the snapshot names.
 pub(in crate::hotfix) fn oid(sha: &Sha) -> Result<Oid> {
     Oid::from_hex(sha.as_str().as_bytes()).map_err(|error| {
-        Problem::new(crate::error::Kind::Failed, format!("{sha} is no commit id")).because(error)
+        Problem::new(crate::error::Kind::Failed, format!("{sha} is no commit id"))
+            .because(error)
+            .hint("run the same command again")
     })
 }
 

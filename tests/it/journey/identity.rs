@@ -73,6 +73,11 @@ fn without_a_clone() {
     far(&bo, &["start", "x"]).ends(2).says("-R does not go with it");
     dev.run(&["ship", "--yes"]).ends(0);
     far(&bo, &["verify", "!412"]).ends(8);
+    // What the backport is of.
+    far(&bo, &["verify", "!413"]).ends(8);
+    for status in [far(&bo, &["status", "--json", "!413"]), dev.run(&["status", "--json", "!413"])] {
+        assert_eq!(status.ends(0).json()["hotfix"]["merge_request"]["iid"], 412);
+    }
     assert!(lab.server.with_world(|world| world.merge_as("mia", 413)).is_success());
     far(&bo, &["verify", "!412", "--confirm", "works"]).ends(0);
     assert_eq!(far(&bo, &["status", "--json", "!412"]).ends(0).json()["next"]["who"], json!([]));

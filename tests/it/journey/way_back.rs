@@ -196,7 +196,7 @@ fn going_back_over_migrations_needs_a_yes_of_its_own() {
       work with them
     error: its migrations stay, and nobody said that this is all right
       caused by: what ran before may not work with what they did to the database
-    hint: make sure that it does, then: git hotfix rollback --despite-migrations
+    hint: make sure that it does, then: git hotfix rollback --yes --despite-migrations
     ");
     assert_eq!(played(&lab), 0);
     dev.run(&["rollback", "--yes", "--despite-migrations"]).ends(0).says("what its migrations did stays");

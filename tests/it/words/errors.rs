@@ -1,16 +1,27 @@
 //! The whole text of what git and GitLab can do wrong below a command, as people read it.
 
+use std::time::Duration;
+
+use git_hotfix::ci::{Body, Job, Wishes, in_environment, template, token};
+use git_hotfix::clock::SystemClock;
+use git_hotfix::config::{Config, Env, Flags, Layers, env};
+use git_hotfix::context::Context;
 use git_hotfix::error::Problem;
+use git_hotfix::git::commit::WriteError;
 use git_hotfix::git::landed::SourceError;
 use git_hotfix::git::{GitError, Oid};
 use git_hotfix::gitlab;
+use git_hotfix::hotfix::drive::World;
+use git_hotfix::hotfix::site::{Selector, Settings, Site};
+use git_hotfix::hotfix::step::{Acted, Step};
 use insta::assert_snapshot;
 
 use super::commands;
+use crate::ladder::{policy, sha};
 
 /// Message, exit code, causes and hints; every command in them can be typed.
 #[track_caller]
-fn said(problems: impl IntoIterator<Item = Problem>) -> String {
+pub(crate) fn said(problems: impl IntoIterator<Item = Problem>) -> String {
     let mut text = String::new();
     for problem in problems {
         text.push_str(&format!("{} ({})\n", problem.message, problem.kind.exit_code()));
@@ -78,6 +89,254 @@ fn of_git() {
     could not write a file (1)
       caused by: permission denied
       hint: mend what is said above, then run the same command again
+    ");
+}
+
+#[test]
+fn of_the_network() {
+    use git_hotfix::http::{Error, Origin};
+    let origin = || Origin::of(&url("https://gitlab.example")).unwrap();
+    let call = || "POST /projects/7/merge_requests".to_owned();
+    let text = said(
+        [
+            Error::WrongOrigin { token: origin(), asked: Origin::of(&url("https://other.example")).unwrap() },
+            Error::Plain { origin: Origin::of(&url("http://gitlab.example")).unwrap() },
+            Error::Impossible { what: "`..` is no part of a path".into() },
+            Error::Tls { origin: origin(), why: "unknown issuer".into() },
+            Error::Unreachable { origin: origin(), why: "connection refused".into() },
+            Error::Ambiguous { call: call(), why: "time-out".into() },
+            Error::TooLarge { call: call(), cap: 1024 },
+        ]
+        .map(Problem::from),
+    );
+    assert_snapshot!(text, @"
+    the token is for https://gitlab.example, not for https://other.example (4)
+      hint: see which address and which token are used: git hotfix doctor
+    refusing to send a token over plain http to http://gitlab.example (4)
+      hint: see which address and which token are used: git hotfix doctor
+    `..` is no part of a path (4)
+      hint: see which address and which token are used: git hotfix doctor
+    no secure connection to https://gitlab.example: unknown issuer (4)
+      hint: certificates are checked against the system's trust store: add your company's there, then run the same command again
+    https://gitlab.example could not be reached: connection refused (6)
+      hint: nothing was concluded; run the same command again
+    the outcome of POST /projects/7/merge_requests is unknown: time-out (6)
+      hint: it may have been done; see what is true, then run the same command again
+    the answer to POST /projects/7/merge_requests is longer than 1024 bytes (6)
+      hint: nothing was concluded; run the same command again
+    ");
+}
+
+fn url(text: &str) -> url::Url {
+    url::Url::parse(text).unwrap()
+}
+
+#[test]
+fn of_addresses() {
+    let remotes = [
+        "",
+        "/srv/web.git",
+        "https://gitlab.example",
+        "https://gitlab.example:x/a/b",
+        "ftp://x/a/b",
+        "http://x/a/b",
+    ];
+    let wrong = remotes.map(|remote| gitlab::Address::of_remote(remote, None).unwrap_err().into());
+    assert_snapshot!(said(wrong), @"
+    the remote has no URL (4)
+      hint: give the remote its address on GitLab: git remote set-url <name> <url>
+      hint: or use another remote: git config hotfix.remote <name>
+    not a GitLab URL: a path on this machine, or a transport of another kind (4)
+      hint: give the remote its address on GitLab: git remote set-url <name> <url>
+      hint: or use another remote: git config hotfix.remote <name>
+    not a GitLab URL: it names no project (4)
+      hint: give the remote its address on GitLab: git remote set-url <name> <url>
+      hint: or use another remote: git config hotfix.remote <name>
+    not a GitLab URL: its port is no port (4)
+      hint: give the remote its address on GitLab: git remote set-url <name> <url>
+      hint: or use another remote: git config hotfix.remote <name>
+    not a GitLab URL: only https and ssh lead to one (4)
+      hint: give the remote its address on GitLab: git remote set-url <name> <url>
+      hint: or use another remote: git config hotfix.remote <name>
+    http://x is plain http, over which no token may travel (4)
+      hint: name the instance, as in: git config hotfix.url https://gitlab.example
+    ");
+}
+
+fn environment(pairs: &[(&str, &str)]) -> Env {
+    Env::from_lookup(|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into()))
+}
+
+/// Everything at its default.
+fn config() -> Config {
+    let layers =
+        Layers { flags: &Flags::default(), env: &environment(&[]), git: &|_| Vec::new(), file: None };
+    Config::resolve(&layers).unwrap()
+}
+
+#[test]
+fn of_a_template() {
+    let wishes = Wishes {
+        stage: "deploy".into(),
+        image: None,
+        tags: vec![],
+        resource_group: None,
+        scoped_migrations: false,
+        migrating_app: None,
+        command: vec![],
+        gate: false,
+    };
+    let told = |change: &dyn Fn(&mut Config)| {
+        let mut config = config();
+        change(&mut config);
+        template(&config, &wishes).unwrap_err()
+    };
+    let text = said([
+        told(&|config| config.production.value = "it's \"it\"".into()),
+        told(&|config| config.migrations_paths.value = vec!["db/**".to_owned(); 51]),
+        told(&|config| config.rollback_job.value = "image".into()),
+        told(&|config| config.rollback_job.value = config.migrations_job.value.clone()),
+    ]);
+    assert_snapshot!(text, @r#"
+    no rule of GitLab's can name the branch it's "it" (4)
+      hint: it holds both kinds of quotes; rename the branch: git branch -m <name>, then: git hotfix ci template
+    51 patterns of migrations: GitLab takes at most 50 in one rule (4)
+      hint: write fewer, broader ones: migrations.paths in .hotfix.toml, then: git hotfix ci template
+    deploy.rollback_job: GitLab takes no job called `image` (4)
+      hint: rename it: deploy.rollback_job in .hotfix.toml, then: git hotfix ci template
+    deploy.rollback_job and migrations.job are both called `run-migrations-prod` (4)
+      hint: rename it: migrations.job in .hotfix.toml, then: git hotfix ci template
+    "#);
+}
+
+#[test]
+fn of_a_job() {
+    const JOB: [(&str, &str); 5] = [
+        (env::GITLAB_CI, "true"),
+        (env::CI_SERVER_URL, "https://gitlab.example/git"),
+        (env::CI_PROJECT_PATH, "shop/web"),
+        (env::CI_COMMIT_SHA, "9f3c1a7e9f3c1a7e9f3c1a7e9f3c1a7e9f3c1a7e"),
+        (env::CI_COMMIT_BRANCH, "main"),
+    ];
+    const BODY: Body<'_> =
+        Body { command: "git hotfix ci backport", elsewhere: "git hotfix backport <commit>" };
+    let with = |name: &str, value: &str| {
+        let job = JOB.map(|(known, own)| if known == name { (known, value) } else { (known, own) });
+        environment(&job)
+    };
+    let around = |name, value| Job::around(&with(name, value), "main", None, BODY).unwrap_err();
+    let placed = |value: &str| {
+        let mut all = JOB.to_vec();
+        all.push((env::CI_ENVIRONMENT_NAME, value));
+        in_environment(&environment(&all), "production", None, BODY).unwrap_err()
+    };
+    let address = gitlab::Address::new(&url("https://gitlab.example/git"), "shop/web").unwrap();
+    let text = said([
+        around(env::GITLAB_CI, ""),
+        around(env::CI_COMMIT_BRANCH, ""),
+        around(env::CI_COMMIT_BRANCH, "develop"),
+        around(env::CI_COMMIT_SHA, ""),
+        around(env::CI_SERVER_URL, "ftp://gitlab.example"),
+        placed("staging"),
+        placed(""),
+        token(&environment(&JOB), &address).unwrap_err(),
+        token(&environment(&[(env::GITLAB_TOKEN, "glpat-x")]), &address).unwrap_err(),
+    ]);
+    assert_snapshot!(text, @"
+    this is no GitLab job (GITLAB_CI is not set) (5)
+      caused by: this is the body of a job in the pipeline of main
+      hint: anywhere else: git hotfix backport <commit>
+      hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
+    this pipeline belongs to no branch (a merge request or a tag) (5)
+      caused by: this is the body of a job in the pipeline of main
+      hint: anywhere else: git hotfix backport <commit>
+      hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
+    this pipeline runs for develop, not for main (5)
+      caused by: this is the body of a job in the pipeline of main
+      hint: anywhere else: git hotfix backport <commit>
+      hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
+    CI_COMMIT_SHA is not set (4)
+      hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml, then run the job again
+    CI_SERVER_URL: “ftp://gitlab.example” is no address of a GitLab instance: a host or an https URL is expected (4)
+      hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml, then run the job again
+    this job is one of the environment staging, not of production (5)
+      caused by: this is the body of a job in the pipeline of production
+      hint: anywhere else: git hotfix backport <commit>
+      hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
+    this job has no `environment: production` (5)
+      caused by: this is the body of a job in the pipeline of production
+      hint: anywhere else: git hotfix backport <commit>
+      hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
+    there is no project token (GIT_HOTFIX_TOKEN) (4)
+      caused by: the job's own token can open no merge request, and pushes with it start no pipeline
+      hint: make a project access token, role Developer, scopes api and write_repository: https://gitlab.example/git/shop/web/-/settings/access_tokens
+      hint: then add it to the project's CI/CD variables as GIT_HOTFIX_TOKEN, masked and protected, and run the job again
+    there is no project token (GIT_HOTFIX_TOKEN) (4)
+      caused by: the job's own token can open no merge request, and pushes with it start no pipeline
+      caused by: GITLAB_TOKEN: it is for https://gitlab.com (where no variable names a host), not https://gitlab.example
+      hint: make a project access token, role Developer, scopes api and write_repository: https://gitlab.example/git/shop/web/-/settings/access_tokens
+      hint: then add it to the project's CI/CD variables as GIT_HOTFIX_TOKEN, masked and protected, and run the job again
+    ");
+}
+
+/// What carries out a step in no clone and without GitLab.
+fn nowhere(step: &Step) -> Problem {
+    let settings = |_: Option<&[u8]>, _: &str| {
+        Ok(Settings {
+            policy: policy(),
+            targets: vec![],
+            migrations: Context::migrations(&config())?,
+            remote: "origin".into(),
+            offline: false,
+            landed: None,
+            signoff: false,
+            no_fetch: false,
+            refs_good_for: Duration::ZERO,
+        })
+    };
+    let clock = SystemClock::new();
+    let selector = Selector::Request(412);
+    let mut site =
+        Site::new(None, None, &clock, Box::new(settings), (None, String::new()), selector).unwrap();
+    site.act(step, None).unwrap_err()
+}
+
+#[test]
+fn of_steps() {
+    let later = Acted::Limited("gitlab.example asks to slow down".into(), Duration::from_secs(30));
+    let text = said([
+        nowhere(&Step::Merge { iid: 412, head: sha(1), auto: false }),
+        nowhere(&Step::Close { iid: 412 }),
+        nowhere(&Step::Push { branch: "hotfix/x".into(), tip: sha(1), expect: None }),
+        later.or_later().unwrap_err(),
+    ]);
+    assert_snapshot!(text, @"
+    not confirmed: merge !412 (5)
+      hint: nothing was done; run the same command again when it is wanted
+    this needs GitLab, and there is no token for it (4)
+      hint: how to get one, and where it is looked for: git hotfix doctor
+    this needs a clone of the repository (5)
+      hint: run it in one: git clone <url>, then the same command there
+    gitlab.example asks to slow down (6)
+      hint: run the same command again in 30 s
+    ");
+}
+
+#[test]
+fn of_settings_and_signatures() {
+    let mut config = config();
+    config.migrations_paths.value = vec!["db/[".into()];
+    let text = said([
+        Context::migrations(&config).unwrap_err(),
+        WriteError::Changed { commit: oid(1), part: "author" }.into(),
+    ]);
+    assert_snapshot!(text, @"
+    migrations.paths cannot be used (4)
+      caused by: error parsing glob 'db/[': unclosed character class; missing ']'
+      hint: write them like `db/migrate/**`; where they are set: git hotfix doctor --config
+    signing would change the author of 0101010101010101010101010101010101010101 (5)
+      caused by: git re-encodes what it signs
+      hint: leave this one unsigned: git -c commit.gpgSign=false hotfix backport
     ");
 }
 

@@ -37,7 +37,7 @@ impl Told {
 
     /// Calls of somebody in a clone of the embedded GitLab's project.
     #[track_caller]
-    fn desk(&mut self, desk: &Desk<'_>, calls: &[&[&str]]) {
+    pub(super) fn desk(&mut self, desk: &Desk<'_>, calls: &[&[&str]]) {
         for args in calls {
             let run = desk.run(args);
             self.add(args, run.code, &run.out, &run.err);
@@ -46,7 +46,7 @@ impl Told {
 
     /// The same with a prepared environment.
     #[track_caller]
-    fn with(&mut self, desk: &Desk<'_>, prepare: impl Fn(&mut Command), calls: &[&[&str]]) {
+    pub(super) fn with(&mut self, desk: &Desk<'_>, prepare: impl Fn(&mut Command), calls: &[&[&str]]) {
         for args in calls {
             let mut command = desk.command();
             prepare(&mut command);
@@ -57,7 +57,7 @@ impl Told {
 
     /// Calls in a clone that knows no GitLab.
     #[track_caller]
-    fn clone(&mut self, clone: &Clone, calls: &[&[&str]]) {
+    pub(super) fn clone(&mut self, clone: &Clone, calls: &[&[&str]]) {
         for args in calls {
             let ran = clone.run(args);
             self.add(args, ran.code, &ran.out, &ran.err);
@@ -127,8 +127,8 @@ fn words_that_are_none() {
     [2]
     $ git hotfix wait lunch
     error: not a GitLab URL: a path on this machine, or a transport of another kind
-    hint: name the instance, as in: git config hotfix.url https://gitlab.example
-    hint: or another remote: git config hotfix.remote <name>
+    hint: give the remote its address on GitLab: git remote set-url <name> <url>
+    hint: or use another remote: git config hotfix.remote <name>
     [4]
     $ git hotfix status '!12x'
     error: `!12x` is no merge request number
@@ -136,8 +136,8 @@ fn words_that_are_none() {
     [2]
     $ git hotfix status https://elsewhere.example/shop/web/-/merge_requests/4
     error: not a GitLab URL: a path on this machine, or a transport of another kind
-    hint: name the instance, as in: git config hotfix.url https://gitlab.example
-    hint: or another remote: git config hotfix.remote <name>
+    hint: give the remote its address on GitLab: git remote set-url <name> <url>
+    hint: or use another remote: git config hotfix.remote <name>
     [4]
     $ git hotfix status --host gitlab.example
     error: the following required arguments were not provided: --repo <PROJECT>
@@ -216,7 +216,7 @@ fn places_that_are_none() {
     told.clone(&clone, &[&["status"]]);
     clone.git(&["config", "core.bare", "true"]);
     told.clone(&clone, &[&["start", "login-500"], &["init", "--yes"]]);
-    assert_snapshot!(told.0, @r"
+    assert_snapshot!(told.0, @"
     $ git hotfix status
     error: main is checked out, which is no hotfix
     hint: name it: git hotfix status <branch | !iid | url | commit>   (in flight: git hotfix list)
@@ -224,8 +224,8 @@ fn places_that_are_none() {
     [2]
     $ git hotfix list
     error: not a GitLab URL: a path on this machine, or a transport of another kind
-    hint: name the instance, as in: git config hotfix.url https://gitlab.example
-    hint: or another remote: git config hotfix.remote <name>
+    hint: give the remote its address on GitLab: git remote set-url <name> <url>
+    hint: or use another remote: git config hotfix.remote <name>
     [4]
     $ git hotfix start login-500 --pick nowhere
     warning: GitLab was not asked: not a GitLab URL: a path on this machine, or a transport of another
