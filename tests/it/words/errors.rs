@@ -244,15 +244,15 @@ fn of_a_job() {
     ]);
     assert_snapshot!(text, @"
     this is no GitLab job (GITLAB_CI is not set) (5)
-      caused by: this is the body of a job in the pipeline of main
+      caused by: this is the body of a job in a pipeline of main
       hint: anywhere else: git hotfix backport <commit>
       hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
     this pipeline belongs to no branch (a merge request or a tag) (5)
-      caused by: this is the body of a job in the pipeline of main
+      caused by: this is the body of a job in a pipeline of main
       hint: anywhere else: git hotfix backport <commit>
       hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
     this pipeline runs for develop, not for main (5)
-      caused by: this is the body of a job in the pipeline of main
+      caused by: this is the body of a job in a pipeline of main
       hint: anywhere else: git hotfix backport <commit>
       hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
     CI_COMMIT_SHA is not set (4)
@@ -260,11 +260,11 @@ fn of_a_job() {
     CI_SERVER_URL: “ftp://gitlab.example” is no address of a GitLab instance: a host or an https URL is expected (4)
       hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml, then run the job again
     this job is one of the environment staging, not of production (5)
-      caused by: this is the body of a job in the pipeline of production
+      caused by: this is the body of a job of the environment production
       hint: anywhere else: git hotfix backport <commit>
       hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
     this job has no `environment: production` (5)
-      caused by: this is the body of a job in the pipeline of production
+      caused by: this is the body of a job of the environment production
       hint: anywhere else: git hotfix backport <commit>
       hint: or with a reason: git hotfix ci backport --outside-pipeline <reason>
     there is no project token (GIT_HOTFIX_TOKEN) (4)

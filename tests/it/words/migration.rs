@@ -58,7 +58,7 @@ fn a_migration() {
     error: what production ran before is not known: there is no project token (GIT_HOTFIX_TOKEN)
       caused by: the job's own token can open no merge request, and pushes with it start no pipeline
     hint: make a project access token, role Developer, scopes api and write_repository: <gitlab>/shop/web/-/settings/access_tokens
-    hint: then add it to the project's CI/CD variables as GIT_HOTFIX_TOKEN, masked and protected
+    hint: then add it to the project's CI/CD variables as GIT_HOTFIX_TOKEN, masked and protected, and run the job again
     hint: or say it: git hotfix ci migrate --since <commit>
     [4]
     $ git hotfix ci migrate --since yesterday

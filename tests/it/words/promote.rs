@@ -111,19 +111,19 @@ fn in_the_wrong_place() {
     [5]
     $ git hotfix ci promote
     error: CI_SERVER_URL is not set
-    hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml
+    hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml, then run the job again
     [4]
     $ git hotfix ci promote
     error: CI_SERVER_URL: “http://gitlab.example” is no address of a GitLab instance: plain http would show the token to everyone on the way
-    hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml
+    hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml, then run the job again
     [4]
     $ git hotfix ci promote
     error: CI_PROJECT_PATH is not set
-    hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml
+    hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml, then run the job again
     [4]
     $ git hotfix ci promote
     error: CI_COMMIT_SHA is not set
-    hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml
+    hint: GitLab sets it in every job: take out whatever overrides it in .gitlab-ci.yml, then run the job again
     [4]
     $ git hotfix ci promote
     error: <commit of develop> is not on main
