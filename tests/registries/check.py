@@ -154,6 +154,10 @@ def main():
     code = copy("portal", "four/web", siblings=["one/web"])
     check("a fourth application takes it from next door", (code, 0), (there("four/web", portal), V2))
     check("  and no layer was pulled", (source.pulled < 10_000, True))
+    fresh()
+    code = copy("portal", "one/web", "five/web")
+    check("one that has it all gives to the one beside it", (code, 0), (there("five/web", portal), V2))
+    check("  and no layer was pulled", (source.pulled < 10_000, True), (said("sent 0 mounted"), True))
 
     fresh()
     refuse = lambda method, path, _: {"path": path.split("?")[0]} if method == "POST" else {}
