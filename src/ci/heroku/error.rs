@@ -160,7 +160,7 @@ mod tests {
         [6] Heroku answered POST /apps/acme/dynos with something else: not JSON but text/html
             hint: see https://status.heroku.com, then run the same command again
         [6] the outcome of PATCH /x is unknown: reset
-            hint: it may have been done; see what is true before running it again
+            hint: it may have been done; see what is true, then run the same command again
         ");
     }
 }

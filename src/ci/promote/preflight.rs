@@ -83,7 +83,7 @@ fn words(app: &Ready) -> String {
         Some(release) => format!("runs v{}", release.version),
         None => "runs nothing yet".to_owned(),
     };
-    format!("{} {runs}; image {}", app.target.heroku, short(app.image.digest.as_str()))
+    format!("{} {runs}; image {}", app.target.heroku, short(app.image.config_digest.as_str()))
 }
 
 fn look(site: &Site<'_>, target: Target, image: Pinned, commit: &str) -> Result<Ready> {

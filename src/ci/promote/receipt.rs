@@ -287,6 +287,7 @@ mod tests {
         let text = receipt().markdown();
         assert!(text.contains("\\| \\<b\\> \\[31m"), "{text}");
         assert!(text.contains("| portal (acme-portal) | failed | v41 | v42 |"), "{text}");
+        assert!(text.contains("- started: 2026-03-01 03:00:00 UTC"), "{text}");
         assert!(
             text.contains("| copy 1.2, release 30.0 |") || text.contains("| copy 1.3, release 30.0 |"),
             "{text}"

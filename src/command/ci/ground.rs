@@ -104,10 +104,19 @@ pub(super) fn gitlab(ctx: &Context) -> Result<&Client> {
 
 /// The key of Heroku's API.
 pub(super) fn key(ctx: &Context) -> Result<Secret> {
-    let key = ctx.env.get(env::HEROKU_API_KEY).and_then(Secret::new);
-    key.ok_or_else(|| {
-        Problem::new(Kind::Config, "HEROKU_API_KEY is not set")
-            .because("in a job it may be there for protected branches or for one environment only")
+    let given = ctx.env.get(env::HEROKU_API_KEY);
+    given.and_then(Secret::new).ok_or_else(|| {
+        let (what, why) = match given {
+            None => (
+                "HEROKU_API_KEY is not set",
+                "in a job it may be there for protected branches or for one environment only",
+            ),
+            Some(_) => {
+                ("HEROKU_API_KEY is no key", "it holds a space, a line break or a character beyond ASCII")
+            }
+        };
+        Problem::new(Kind::Config, what)
+            .because(why)
             .hint("make one: heroku authorizations:create -d git-hotfix")
             .hint("then add it to the project's CI/CD variables as HEROKU_API_KEY, masked and protected")
     })

@@ -156,6 +156,8 @@ fn before_anything_is_touched() {
     job(&mut told, &yard, PROMOTE);
     let (key, yard) = (yard.heroku.token(), yard.set("CI_REGISTRY_IMAGE", &image).set("HEROKU_API_KEY", ""));
     job(&mut told, &yard, PROMOTE);
+    let yard = yard.set("HEROKU_API_KEY", "HRKU canary");
+    job(&mut told, &yard, PROMOTE);
     let yard = yard.set("HEROKU_API_KEY", &key);
     stack(&yard, "acme-admin", "heroku-24");
     job(&mut told, &yard, PROMOTE);
@@ -209,6 +211,12 @@ fn before_anything_is_touched() {
     $ git hotfix ci promote
     error: HEROKU_API_KEY is not set
       caused by: in a job it may be there for protected branches or for one environment only
+    hint: make one: heroku authorizations:create -d git-hotfix
+    hint: then add it to the project's CI/CD variables as HEROKU_API_KEY, masked and protected
+    [4]
+    $ git hotfix ci promote
+    error: HEROKU_API_KEY is no key
+      caused by: it holds a space, a line break or a character beyond ASCII
     hint: make one: heroku authorizations:create -d git-hotfix
     hint: then add it to the project's CI/CD variables as HEROKU_API_KEY, masked and protected
     [4]

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use super::{Mark, Receipt, Work, short};
 
 impl Receipt {
@@ -17,9 +19,10 @@ impl Receipt {
         };
         line("commit", &self.commit);
         line("by", &self.who);
-        line("started", &self.started_at.to_string());
+        let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        line("started", &time(self.started_at));
         if let Some(at) = self.finished_at {
-            line("finished", &at.to_string());
+            line("finished", &time(at));
         }
         if let Some(job) = &self.job {
             line("job", job);
