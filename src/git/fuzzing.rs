@@ -4,7 +4,8 @@ use bstr::{BString, ByteSlice};
 
 use super::Oid;
 use super::config::Config;
-use super::merge_tree::{Fields, Merged, Row, parse_row};
+use super::merge_answer::{Fields, parse_row};
+use super::merge_tree::{Merged, Row};
 use super::reference::check_name;
 use super::remote::{PushOutcome, check_remote, outcome, rewrite};
 use super::run::{Exit, Output};

@@ -18,6 +18,7 @@ pub(crate) mod fuzzing;
 mod history;
 pub mod incomplete;
 pub mod landed;
+mod merge_answer;
 mod merge_tree;
 mod object;
 pub mod pick;
