@@ -14,7 +14,7 @@ use crate::ci_yard::Yard;
 const COMMAND: [&str; 7] = ["ci", "migrate", "--app", "api-gateway", "--", "rake", "db:migrate"];
 
 /// A yard whose job runs for a commit with a migration, production having run the one before.
-fn migrating() -> (Yard, String) {
+pub(crate) fn migrating() -> (Yard, String) {
     let yard = Yard::new(0);
     let before = yard.commit.clone();
     let landed = land(&yard.gitlab, "hotfix/table", "apps/api/db/migrations/7_table.rb", "create table\n");
