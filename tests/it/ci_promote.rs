@@ -273,5 +273,8 @@ fn one_bad_answer_of_the_health_page_begins_the_count_anew() {
 fn a_token_that_gitlab_does_not_take_is_no_reason_to_wait() {
     let yard = Yard::new(0).set("CI_JOB_ID", "424242").set("GIT_HOTFIX_TOKEN", "glpat-canary-long-expired");
     let log = yard.promoted(0);
-    assert!(log.contains("GitLab was not asked whether this job deploys to production"), "{log}");
+    assert!(
+        log.contains("whether GitLab knows this job as one that deploys to production was not checked"),
+        "{log}"
+    );
 }

@@ -156,7 +156,9 @@ fn known_to_gitlab(ctx: &Context, environment: &str, outside: Option<&str>) -> R
             | gitlab::Error::Forbidden { .. }
             | gitlab::Error::NotFound { .. }),
         ) => {
-            ctx.ui.warn(&format!("GitLab was not asked whether this job deploys to {environment}: {error}"));
+            ctx.ui.warn(&format!(
+                "whether GitLab knows this job as one that deploys to {environment} was not checked: {error}"
+            ));
             return Ok(());
         }
         Err(error) => return Err(error.into()),
