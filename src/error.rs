@@ -115,6 +115,17 @@ impl Problem {
     }
 }
 
+#[cfg(test)]
+impl Problem {
+    /// All of it, for tests.
+    pub(crate) fn whole(&self) -> String {
+        let causes = self.causes.iter().map(|cause| format!("  caused by: {cause}\n"));
+        let hints = self.hints.iter().map(|hint| format!("  hint: {hint}\n"));
+        let below: String = causes.chain(hints).collect();
+        format!("{} ({})\n{below}", self.message, self.kind.exit_code())
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;

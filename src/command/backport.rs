@@ -333,6 +333,11 @@ fn view(s: &Snapshot, ended: &[Ended]) -> Block {
         if let Some(name) = lane.lane.clean_once.as_ref().filter(|_| lane.result == Verdict::Conflicts) {
             block = block.hanging(Text::new().plain(format!("      clean once {name} merges")), 6);
         }
+        if lane.lane.tip.is_absent() {
+            let command = format!("git ls-remote --heads {}", s.policy.remote);
+            let line = Text::new().plain("      those it has: ").with(Style::Command, command);
+            block = block.hanging(line, 12);
+        }
         if lane.result == Verdict::Conflicts && request.is_some() {
             block = block.hanging(
                 Text::new().plain("      next: ").with(

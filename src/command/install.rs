@@ -210,3 +210,21 @@ fn advise(ctx: &Context, prefix: &Path, no_completions: bool) {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_refuses_is_said_whole() {
+        let told = |kind: ErrorKind| refused("write", Path::new("/usr/bin/git-hotfix"), &kind.into()).whole();
+        insta::assert_snapshot!(told(ErrorKind::PermissionDenied) + &told(ErrorKind::StorageFull), @"
+        could not write /usr/bin/git-hotfix (1)
+          caused by: permission denied
+          hint: name a place that is yours: git hotfix install --prefix ~/.local
+        could not write /usr/bin/git-hotfix (1)
+          caused by: no storage space
+          hint: mend that, then again: git hotfix install
+        ");
+    }
+}

@@ -336,3 +336,16 @@ fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &P
     ctx.hint("have it reviewed and merged; then: git hotfix verify");
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_that_does_not_show_yet_is_said_whole() {
+        insta::assert_snapshot!(not_seen("develop").whole(), @"
+        the merge request to develop does not show yet that it is resolved (6)
+          hint: run the same command again
+        ");
+    }
+}

@@ -1,6 +1,6 @@
 //! `doctor`: first without any GitLab, then against the embedded one.
 
-use git_hotfix::sim::{Lag, Protection, Setup};
+use git_hotfix::sim::{Lag, MergeMethod, Protection, Rule, Setup, Squash, Who};
 use serde_json::{Value, json};
 
 use crate::cli_lab::{Clone, about, hotfix, in_lab};
@@ -308,4 +308,81 @@ fn doctor_works_without_a_clone_and_without_an_answer() {
     let ran = hotfix(&clone, &env, &["doctor"]);
     assert_eq!(ran.code, 6, "{}", ran.out);
     assert!(ran.out.contains("could not be reached"), "{}", ran.out);
+}
+
+#[test]
+fn whatever_is_set_wrong_is_told_with_its_mend() {
+    let setup = Setup {
+        merge_method: MergeMethod::FastForward,
+        squash: Squash::Always,
+        pipelines_must_succeed: false,
+        merge_level: 60,
+        push_level: 30,
+        protection: Protection::Protected {
+            rules: vec![Rule { id: 1, who: Who::User("bo".into()), required: 1 }],
+            deployers: vec![],
+        },
+        triggerer_may_approve: false,
+        forward_deployment: false,
+        lag: Lag::none(),
+        ..Setup::default()
+    };
+    let lab = Lab::new(setup);
+    let jobs = "deploy-prod-hotfix:\n  script: ship\n  when: manual\nrollback-prod-hotfix:\n  script: back\n";
+    let file = |name: &str, text: &str| (name.to_owned(), Some(text.to_owned()));
+    let files = [file(".hotfix.toml", "[migrations]\npaths = [\"sql/**\"]\n"), file(".gitlab-ci.yml", jobs)];
+    lab.server.with_world(|world| world.push_as("mia", "main", "Say where migrations are", &files)).unwrap();
+    let ran = in_lab(&lab, "mia", &["doctor"]);
+    insta::assert_snapshot!(about_not(&ran.out, "✓"), @"
+    git
+      ! migration paths         no file matches: sql/** (0)
+          mend the patterns: [migrations] paths in .hotfix.toml   ([] where there are none)
+    configuration
+    token
+    project
+      ! protection of main      merge: Maintainers; push: Developers + Maintainers. You are Maintainer,
+                                so another must merge
+          ask one of them when the time comes, or ask for the role:
+          GITLAB/shop/web/-/settings/repository#js-protected-branches-settings
+      ! pipelines must succeed  off: the web page merges with a red pipeline (git hotfix merge does not)
+          turn it on under merge checks: GITLAB/shop/web/-/settings/merge_requests
+      ! outdated deployments    not prevented: an older job could take production back after a newer one
+          turn on `prevent outdated deployment jobs`:
+          GITLAB/shop/web/-/settings/ci_cd#js-general-pipeline-settings
+      ! labels                  backport, auto-backport, conflicts not there yet; the first backport
+                                makes them if its user may
+          make them: GITLAB/shop/web/-/labels/new
+    pipeline
+      ✗ deploy-prod-hotfix      it names no environment, so GitLab makes no deployment and asks nobody
+          give it `environment: production` in the pipeline file
+      ✗ deploy-prod-hotfix      allow_failure is true: the pipeline goes on and turns green without any
+                                deployment
+          give it `allow_failure: false` beside `when: manual`
+      ! run-migrations-prod     no job of this name
+          name yours: [migrations] job in .hotfix.toml   (none yet: git hotfix ci template)
+      ✗ rollback-prod-hotfix    it may start without anybody asking: production would be taken back
+                                after each deployment
+          give it `when: manual` in each of its rules
+    production
+      ✗ tech-lead               no rule is called `tech-leads` (rules: Bo Lindqvist)
+          set [deploy.approvals] tech-lead in .hotfix.toml to one of these, or add the rule:
+          GITLAB/shop/web/-/settings/ci_cd#js-protected-environments-settings
+      ✗ pm                      no rule is called `product` (rules: Bo Lindqvist)
+          set [deploy.approvals] pm in .hotfix.toml to one of these, or add the rule:
+          GITLAB/shop/web/-/settings/ci_cd#js-protected-environments-settings
+      ! approval rules          GitLab also asks Bo Lindqvist, which stands for no role here
+          name them too: [deploy.approvals] in .hotfix.toml
+      ✗ may deploy              nobody: the job can be approved, but never started
+          allow those who ship:
+          GITLAB/shop/web/-/settings/ci_cd#js-protected-environments-settings
+    people
+      ○ self-approval           GitLab does not show it (it may to Maintainers)
+    ");
+    insta::assert_snapshot!(ran.err, @"6 to mend, 7 to know, 1 could not be looked at");
+}
+
+/// The findings that do not begin so.
+fn about_not(report: &str, symbol: &str) -> String {
+    let lines = report.lines().filter(|line| !line.trim_start().starts_with(symbol) && !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
 }

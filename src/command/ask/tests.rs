@@ -185,3 +185,22 @@ fn where_nobody_must_be_asked_it_says_so() {
     refused production asks nobody for approval | git hotfix doctor
     ");
 }
+
+#[test]
+fn what_could_not_be_read_is_said_whole() {
+    let mut unseen = waiting(vec![]);
+    unseen.deployment = Fact::Unknown;
+    let mut hidden = waiting(vec![]);
+    if let Fact::Known(deployment) = &mut hidden.deployment {
+        deployment.rules = Fact::Unknown;
+    }
+    let told = |s: &Snapshot| Request::of(s, false).err().map(|problem| problem.whole()).unwrap_or_default();
+    insta::assert_snapshot!(told(&unseen) + &told(&hidden) + &told(&waiting(vec![])), @"
+    the deployment could not be read (6)
+      hint: run the same command again
+    who must approve could not be read (4)
+      hint: git hotfix doctor
+    production asks nobody for approval (5)
+      hint: git hotfix doctor
+    ");
+}

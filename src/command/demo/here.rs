@@ -242,3 +242,17 @@ pub(super) fn fits(scenario: &Scenario) -> Result<()> {
         format!("with --here, one of: {}", fitting.collect::<Vec<_>>().join(", ")),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_roles_than_there_are_people_is_said_whole() {
+        let asked = ["a", "b", "c", "d", "e"].map(|name| Role { name: name.into(), rule: name.into() });
+        insta::assert_snapshot!(roles(&asked).unwrap_err().whole(), @"
+        5 roles must approve; a rehearsal has people for 4 (4)
+          hint: see them with: git hotfix doctor --config
+        ");
+    }
+}

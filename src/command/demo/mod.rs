@@ -321,3 +321,23 @@ fn serve(ctx: &Context, server: &Server, sandbox: &Sandbox, as_json: bool) -> Re
         ctx.clock.sleep(Duration::from_secs(3600));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_that_breaks_is_said_whole() {
+        let full = std::io::ErrorKind::StorageFull.into();
+        let told =
+            broken("git hotfix ship", "exit code 1").whole() + &failed("make the clone", &full).whole();
+        insta::assert_snapshot!(told, @"
+        the story broke at `git hotfix ship` (1)
+          caused by: exit code 1
+          hint: this is a defect of git-hotfix: please report it with the output above
+        could not make the clone (1)
+          caused by: no storage space
+          hint: free some room or name another folder: TMPDIR=<dir> git hotfix demo
+        ");
+    }
+}

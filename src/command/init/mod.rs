@@ -159,3 +159,16 @@ fn write(path: &Path, text: &str, force: bool) -> Result<()> {
     let mut file = std::fs::File::options().write(true).create_new(true).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_that_stays_open_is_said_whole() {
+        insta::assert_snapshot!(open("which branch is production?", "--production <branch>").whole(), @"
+        could not be found out: which branch is production? (5)
+          hint: answer it on the command line: git hotfix init --production <branch>
+        ");
+    }
+}

@@ -59,6 +59,10 @@ pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
             }
         }
         Selector::Branch(name) => {
+            if let Some(hotfix) = taken_back(gitlab, &production, name)? {
+                site.kept.request = Some(hotfix);
+                return by_iid(hotfix);
+            }
             let filter = MergeRequestFilter {
                 source_branch: Some(name.clone()),
                 target_branch: Some(production.clone()),
@@ -86,7 +90,7 @@ fn by_iid(gitlab: &Client, production: &str, iid: u64) -> Result<Found> {
         false => error.into(),
     })?;
     if mr.target_branch != production {
-        return match taken_back(gitlab, production, &mr)? {
+        return match taken_back(gitlab, production, &mr.source_branch)? {
             Some(hotfix) => by_iid(gitlab, production, hotfix),
             None => Err(Problem::new(
                 Kind::Refused,
@@ -116,9 +120,10 @@ fn brought(gitlab: &Client, production: &str, commit: &str) -> Result<Option<u64
 }
 
 /// The hotfix's merge request whose landed commit a backport's branch is named after.
-fn taken_back(gitlab: &Client, production: &str, mr: &MergeRequest) -> Result<Option<u64>> {
-    let prefix = format!("backport/{}-", mr.target_branch);
-    let Some(short) = mr.source_branch.strip_prefix(&prefix) else { return Ok(None) };
+fn taken_back(gitlab: &Client, production: &str, branch: &str) -> Result<Option<u64>> {
+    let short = branch.strip_prefix("backport/").and_then(|rest| rest.rsplit_once('-')).map(|(_, id)| id);
+    let is_id = |id: &&str| id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let Some(short) = short.filter(is_id) else { return Ok(None) };
     match gitlab.commit(short)? {
         Some(commit) => brought(gitlab, production, &commit.id),
         None => Ok(None),

@@ -75,9 +75,16 @@ fn without_a_clone() {
     far(&bo, &["verify", "!412"]).ends(8);
     // What the backport is of.
     far(&bo, &["verify", "!413"]).ends(8);
-    for status in [far(&bo, &["status", "--json", "!413"]), dev.run(&["status", "--json", "!413"])] {
-        assert_eq!(status.ends(0).json()["hotfix"]["merge_request"]["iid"], 412);
+    let branch = lab.backport()["source_branch"].as_str().unwrap().to_owned();
+    for name in ["!413", &branch] {
+        for status in [far(&bo, &["status", "--json", name]), dev.run(&["status", "--json", name])] {
+            assert_eq!(status.ends(0).json()["hotfix"]["merge_request"]["iid"], 412);
+        }
     }
+    dev.git(&["switch", "--quiet", &branch]);
+    dev.run(&["status"]).ends(0).says("!412");
+    dev.run(&["ship", "--yes"]).ends(0);
+    assert_eq!(lab.merge_requests_to("main").len(), 1, "a backport is no hotfix of its own");
     assert!(lab.server.with_world(|world| world.merge_as("mia", 413)).is_success());
     far(&bo, &["verify", "!412", "--confirm", "works"]).ends(0);
     assert_eq!(far(&bo, &["status", "--json", "!412"]).ends(0).json()["next"]["who"], json!([]));
