@@ -16,7 +16,7 @@ use crate::config::{Config, env};
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::gitlab;
-use crate::http::{Retry, Secret};
+use crate::http::Secret;
 
 /// Arguments of `ci promote`.
 #[derive(Debug, Clone, clap::Args)]
@@ -179,10 +179,16 @@ fn known_to_gitlab(ctx: &Context, environment: &str, outside: Option<&str>) -> R
 const LOOKED_AT: usize = 100;
 
 fn registries(ctx: &Context, config: &Config, images: &Images<'_>, targets: &[Target]) -> Result<Registries> {
-    let defaults = registry::Options::default();
-    let retry =
-        Retry { base: config.retry_base.value, budget: config.retry_budget.value, ..defaults.retry.clone() };
-    let mut registries = Registries::new(registry::Options { retry, ..defaults }, ctx.clock.clone());
+    let http = config.http_options();
+    let options = registry::Options {
+        connect: http.connect,
+        stall: http.read,
+        // Five minutes, where nothing is configured: some registries move a blob before they answer.
+        commit: 5 * http.total,
+        retry: http.retry,
+        ..registry::Options::default()
+    };
+    let mut registries = Registries::new(options, ctx.clock.clone());
     if let Some(first) = targets.first() {
         images.log_in(&mut registries, first.source.origin())?;
     }
