@@ -1,10 +1,14 @@
 //! A running git child: input in, both outputs out, none of them able to stall it; and what it hears when we
 //! are told to end. Must not know what any subcommand means.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use super::error::Io;
 
@@ -18,30 +22,43 @@ const LOOK: Duration = Duration::from_millis(20);
 /// outputs open for ever.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The children that run now, by process id.
-static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+/// The children that were not reaped yet.
+static RUNNING: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
 
-fn running() -> MutexGuard<'static, Vec<u32>> {
+fn running() -> MutexGuard<'static, Vec<Listener>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// SIGTERM: git ends its own children and takes its locks away.
-const TERM: i32 = 15;
-
 /// Passes a signal on to every git child: one that was sent to this process alone does not reach them.
 pub fn forward(signal: i32) {
-    for &id in running().iter() {
-        tell(id, signal);
+    let Some(signal) = Signal::from_named_raw(signal) else { return };
+    for listener in running().iter() {
+        listener.hears(signal);
     }
 }
 
-fn tell(id: u32, signal: i32) {
-    #[cfg(unix)]
-    {
-        let id = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
-        if let (Some(id), Some(signal)) = (id, rustix::process::Signal::from_named_raw(signal)) {
-            let _ = rustix::process::kill_process(id, signal);
-        }
+/// Whether a child gets a process group of its own, so that what it starts itself is reached by signals, too: git
+/// does not end its transport, and that waits for a silent server. Only where there is no terminal. From another
+/// group nobody could be asked there (a passphrase, a hook's question), and its Ctrl-C reaches all by itself.
+fn apart() -> bool {
+    static APART: OnceLock<bool> = OnceLock::new();
+    *APART.get_or_init(|| File::open("/dev/tty").is_err())
+}
+
+/// A child, or all that came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Listener {
+    id: Pid,
+    group: bool,
+}
+
+impl Listener {
+    fn hears(self, signal: Signal) {
+        // One that has ended by itself meanwhile is not there to hear it.
+        let _ = match self.group {
+            true => kill_process_group(self.id, signal),
+            false => kill_process(self.id, signal),
+        };
     }
 }
 
@@ -49,19 +66,28 @@ fn tell(id: u32, signal: i32) {
 #[derive(Debug)]
 pub(super) struct Running {
     child: Child,
-    ended: bool,
+    listener: Listener,
+    reaped: bool,
 }
 
 impl Running {
     /// Starts it, with a pipe to its stdin or with nothing there.
     pub(super) fn start(command: &mut Command, input: bool) -> Io<Running> {
+        Running::start_in(command, input, apart())
+    }
+
+    fn start_in(command: &mut Command, input: bool, group: bool) -> Io<Running> {
         let stdin = if input { Stdio::piped() } else { Stdio::null() };
-        let command = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if group {
+            command = command.process_group(0);
+        }
         // Started under the lock: a signal finds either none or one that it reaches.
         let mut running = running();
         let child = command.spawn()?;
-        running.push(child.id());
-        Ok(Running { child, ended: false })
+        let listener = Listener { id: Pid::from_child(&child), group };
+        running.push(listener);
+        Ok(Running { child, listener, reaped: false })
     }
 
     /// Writes stdin and reads both outputs to their end, at once, so that no pipe can fill up. Kills it
@@ -82,7 +108,7 @@ impl Running {
         self.attend(&ends, deadline)?;
         let (stdout, stderr) = (stdout.taken(), stderr.taken());
         if stdout.len() > limit {
-            self.child.kill()?;
+            self.listener.hears(Signal::KILL);
         }
         Ok((self.reap()?, stdout, stderr))
     }
@@ -104,28 +130,27 @@ impl Running {
             } else if self.has_ended()? {
                 ended = true;
             } else if deadline.is_some_and(|deadline| before < deadline && waited >= deadline) {
-                tell(self.child.id(), TERM);
+                // Git takes its locks away.
+                self.listener.hears(Signal::TERM);
             }
+        }
+        if open > 0 {
+            // Nobody listens to what is left of it. (By itself it has ended, and does not hear this.)
+            self.listener.hears(Signal::TERM);
         }
         Ok(())
     }
 
-    fn has_ended(&mut self) -> Io<bool> {
-        // Under the lock: once it is reaped, its number may become somebody else's.
-        let mut running = running();
-        let ended = self.child.try_wait()?.is_some();
-        if ended {
-            let id = self.child.id();
-            running.retain(|&other| other != id);
-        }
-        Ok(ended)
+    /// Whether it has ended; it is not reaped by that, and its number stays its own.
+    fn has_ended(&self) -> Io<bool> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(self.listener.id), options)?.is_some())
     }
 
     fn reap(&mut self) -> Io<ExitStatus> {
         // Out of the list first: once reaped, its number may become somebody else's.
-        let id = self.child.id();
-        running().retain(|&other| other != id);
-        self.ended = true;
+        running().retain(|other| *other != self.listener);
+        self.reaped = true;
         self.child.wait()
     }
 }
@@ -177,41 +202,66 @@ fn take(mut pipe: impl Read, limit: usize, reads_on: bool, into: &Mutex<Vec<u8>>
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if !self.ended {
-            let _ = self.child.kill();
+        if !self.reaped {
+            self.listener.hears(Signal::KILL);
             let _ = self.reap();
         }
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[expect(clippy::disallowed_methods, reason = "stands in for git")]
+    fn start(script: &str, input: bool, group: bool) -> Running {
+        Running::start_in(Command::new("sh").args(["-c", script]), input, group).unwrap()
+    }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "stands in for git")]
     fn a_child_hears_of_the_signal_and_an_unused_one_is_reaped() {
-        use std::os::unix::process::ExitStatusExt;
-        let heard = Running::start(Command::new("sleep").arg("600"), false).unwrap();
-        let pid = heard.child.id();
-        assert!(running().contains(&pid));
+        let heard = start("exec sleep 600", false, false);
+        let listener = heard.listener;
+        assert!(running().contains(&listener));
         // As `forward` does it, but to this one only: other tests run children at the same time.
-        let id = rustix::process::Pid::from_child(&heard.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        listener.hears(Signal::TERM);
         let (status, ..) = heard.finish(None, 10, None).unwrap();
         assert_eq!(status.signal(), Some(15));
-        assert!(!running().contains(&pid));
-        let late = Running::start(Command::new("sleep").arg("600"), false).unwrap();
+        assert!(!running().contains(&listener));
+        let late = start("exec sleep 600", false, false);
         let (status, ..) = late.finish(None, 10, Some(Duration::from_millis(20))).unwrap();
         assert_eq!(status.signal(), Some(15), "nobody waits for it for ever");
         // Nor for what it leaves behind.
-        let script = "echo said; sleep 3 & exit 3";
-        let left = Running::start(Command::new("sh").args(["-c", script]), false).unwrap();
+        let left = start("echo said; sleep 3 & exit 3", false, false);
         let (status, said, _) = left.finish(None, 10, None).unwrap();
         assert_eq!((status.code(), said.as_slice()), (Some(3), b"said\n".as_slice()));
-        let unused = Running::start(Command::new("sleep").arg("600"), true).unwrap();
-        let pid = unused.child.id();
+        let unused = start("exec sleep 600", true, false);
+        let listener = unused.listener;
         drop(unused);
-        assert!(!running().contains(&pid));
+        assert!(!running().contains(&listener));
+    }
+
+    #[test]
+    fn what_a_child_of_its_own_group_started_hears_of_it_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let ready = dir.path().join("ready");
+        let becomes = |there| {
+            (0..2000).any(|_| {
+                std::thread::sleep(Duration::from_millis(5));
+                ready.exists() == there
+            })
+        };
+        // What it starts lives on without it, until it is told.
+        let starts =
+            format!("cd {}; (trap 'rm ready; exit' TERM; >ready; sleep 600 & wait) &", dir.path().display());
+        let child = start(&format!("{starts} wait"), false, true);
+        assert!(becomes(true));
+        child.listener.hears(Signal::TERM);
+        assert!(becomes(false));
+        drop(child);
+        let left = start(&format!("{starts} until [ -e ready ]; do sleep 0.01; done; exit 3"), false, true);
+        let (status, ..) = left.finish(None, 10, None).unwrap();
+        assert!(status.code() == Some(3) && becomes(false));
     }
 }

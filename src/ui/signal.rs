@@ -65,8 +65,8 @@ fn leave() -> ! {
 
 impl Ui {
     /// Starts the watch over INT, TERM and HUP. `forward` gets the number of the signal and hands
-    /// it to the git children: a Ctrl-C reaches them by itself, a signal that was sent to this
-    /// process alone does not.
+    /// it to the git children: a Ctrl-C at a terminal reaches them by itself, a signal that was sent
+    /// to this process alone does not.
     pub fn watch_signals(&self, forward: impl Fn(i32) + Send + 'static) -> Result<()> {
         let mut incoming = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| {
             Problem::new(Kind::Failed, "could not listen for signals")

@@ -96,15 +96,15 @@ pub(crate) fn case(
             (seat, child, false)
         }
     };
-    let group = child.id();
+    let session = child.id();
     let run = seat.end(child);
     struck |= lab.dir().join("shim/struck").exists();
-    lab.server.lift_faults();
     if !struck {
         let done = run.code == scenario.ends;
         return if done { Ok(false) } else { Err(told(&format!("{what}, never struck"), &run)) };
     }
-    ended(scenario, &lab, &seat, &before, &run, blow, group).map_err(|why| format!("{what}\n{why}"))?;
+    ended(scenario, &lab, &seat, &before, &run, blow, session).map_err(|why| format!("{what}\n{why}"))?;
+    lab.server.lift_faults();
     let plain = scenario.seat(&lab);
     again(scenario, &lab, &plain).map_err(|why| format!("{what}\nit said: {}\n{why}", run.err))?;
     whole(&plain).map_err(|why| format!("{what}\n{why}"))?;
@@ -188,7 +188,7 @@ fn ended(
     before: &Manifest,
     run: &Ran,
     blow: Blow,
-    group: u32,
+    session: u32,
 ) -> Result<(), String> {
     if !scenario.moves {
         let told = before.differences(&Manifest::of(&seat.dir()));
@@ -209,33 +209,29 @@ fn ended(
     if run.code != 130 || !says || !goes_on {
         return Err(told("not one line that says how to go on, and exit 130", run));
     }
-    // Its git children hear of it too.
-    let mut left = living(group);
+    // Its git children hear of it too, and all that they started: no server that says nothing holds them.
+    let mut left = living(session);
     for _ in 0..2000 {
         if left.is_empty() {
             return Ok(());
         }
         std::thread::sleep(BREATH);
-        left = living(group);
+        left = living(session);
     }
     Err(told(&format!("git children live on: {}", left.join("; ")), run))
 }
 
-/// The command lines of a process group's members that have not ended. The transport that git itself started
-/// (the helper, and what the helper starts) is not ours to reach: it ends when the server answers or hangs up,
-/// and finds nobody to tell.
-fn living(group: u32) -> Vec<String> {
+/// The command lines of a session's members that have not ended.
+fn living(session: u32) -> Vec<String> {
     let of = |process: std::path::PathBuf| {
         let stat = std::fs::read_to_string(process.join("stat")).ok()?;
-        // After the name in brackets: state, parent, group.
+        // After the name in brackets: state, parent, group, session.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        if fields.first()? == &"Z" || fields.get(2)? != &group.to_string() {
+        if fields.first()? == &"Z" || fields.get(3)? != &session.to_string() {
             return None;
         }
         let line = std::fs::read(process.join("cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        let transport = line.contains("remote-http") || line.contains("--stateless-rpc");
-        (!transport).then_some(line)
+        Some(String::from_utf8_lossy(&line).replace('\0', " "))
     };
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| of(entry.path())).collect()
 }

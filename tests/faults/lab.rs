@@ -2,7 +2,6 @@
 //! project, and the real program run in them. Nothing of the machine's own configuration is seen.
 
 use std::fs::File;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -228,10 +227,11 @@ impl<'a> Seat<'a> {
         self
     }
 
-    /// Starts the program in a process group of its own, waiting for next to nothing.
+    /// Starts the program in a session of its own, where no terminal is, waiting for next to nothing.
     pub(crate) fn start(&self, args: &[&str]) -> Child {
-        let mut command = scrubbed(&crate::binary(), self.lab.dir(), &self.dir());
+        let mut command = scrubbed("setsid", self.lab.dir(), &self.dir());
         command
+            .arg(crate::binary())
             .args(args)
             .env("GIT_HOTFIX_URL", &self.url)
             .env("GIT_HOTFIX_TOKEN", self.lab.server.token(self.who))
@@ -243,7 +243,6 @@ impl<'a> Seat<'a> {
             .env("GIT_HOTFIX_SETTLE", "200ms")
             .env("GIT_HOTFIX_TIMEOUT", "20s")
             .envs(self.vars.iter().map(|(name, value)| (*name, value.as_str())))
-            .process_group(0)
             .stdin(Stdio::null())
             .stdout(File::create(self.talk("out")).unwrap())
             .stderr(File::create(self.talk("err")).unwrap());
