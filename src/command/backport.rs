@@ -222,17 +222,14 @@ fn write_local(site: &Site<'_>, repo: &Repo, s: &Snapshot) -> Result<Vec<Ended>>
                 repo.set_ref(&name, made, None, "git hotfix backport")?;
                 made
             }
-            Some(there) => {
-                match same_content(repo, there, made)? {
-                    true => there,
-                    false => {
-                        return Err(Problem::new(
-                        Kind::Refused,
-                        format!("the local branch {branch} is there already, with other content"),
-                    )
-                    .hint(format!("look at it, then remove it: git branch -D {branch} && git hotfix backport --no-push")));
-                    }
-                }
+            Some(there) if same_content(repo, there, made)? => there,
+            Some(_) => {
+                let again = format!("git branch -D {branch} && git hotfix backport --no-push");
+                return Err(Problem::new(
+                    Kind::Refused,
+                    format!("the local branch {branch} is there already, with other content"),
+                )
+                .hint(format!("look at it, then remove it: {again}")));
             }
         };
         lane.commit = Some(kept.to_string());

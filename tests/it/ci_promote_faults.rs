@@ -216,10 +216,8 @@ fn without_its_receipt(end: Ending, code: i32) -> String {
             while !pending() {
                 std::thread::yield_now();
             }
-            // It is written once more when the release is found.
-            while std::fs::read_to_string(place.join("mine.json"))
-                .is_ok_and(|text| !text.contains("\"version\": 3"))
-            {
+            // It is written once more when the release is found, its Markdown last.
+            while !std::fs::read_to_string(place.join("mine.md")).is_ok_and(|text| text.contains("v3")) {
                 std::thread::yield_now();
             }
             std::fs::remove_dir_all(&place).unwrap();
