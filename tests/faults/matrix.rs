@@ -54,6 +54,11 @@ impl Kind {
         code == ends || own.contains(&code)
     }
 
+    /// Whether git took what it was answered for a remote without branches, as one that is named wrong.
+    fn hides_branches(&self, run: &Ran) -> bool {
+        matches!(self.fault.what, What::Body(_)) && run.err.contains("couldn't find remote ref")
+    }
+
     /// Whether a client has to give up by itself.
     pub(crate) fn never_ends(&self) -> bool {
         matches!(self.fault.what, What::Hang | What::Body(_))
@@ -121,7 +126,7 @@ pub(crate) fn case(
         &seat,
         &before,
         &run,
-        |code| kind.allows(code, scenario.ends),
+        |code| kind.allows(code, scenario.ends) || (code == 4 && kind.hides_branches(&run)),
         &lab.since(seen),
     )
     .map_err(|why| format!("{what}\n{why}"))?;

@@ -166,6 +166,15 @@ fn what_cannot_be_rehearsed_is_said_whole() {
       caused by: a rehearsal contacts nobody but itself
     hint: rehearse in a whole clone: git clone <url> <dir> && git -C <dir> hotfix demo --here
     ");
+    let house =
+        House::new("[branches]\nproduction = \"trunk\"\ntargets = [\"next\"]\n\n[deploy.approvals]\n");
+    let clone = house.clone(&[]);
+    let (code, said) = house.rehearse(&clone, &["demo", "--here", "--scenario", "rejected"]);
+    insta::assert_snapshot!(format!("exit {code}\n{said}"), @r"
+    exit 4
+    error: no role approves a deployment here, so none can reject it
+    hint: see the roles with: git hotfix doctor --config
+    ");
     let (code, said) = house.rehearse(house.dir.path(), &["demo", "--here"]);
     insta::assert_snapshot!(format!("exit {code}\n{said}"), @r"
     exit 4

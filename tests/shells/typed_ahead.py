@@ -1,4 +1,5 @@
-"""A yes that was typed before the question stood there counts for nothing: typed ahead on a pseudo-terminal."""
+"""A question on a pseudo-terminal: a yes that was typed before it stood there counts for nothing, and a no is
+answered with what was not done and how to go on."""
 
 import os
 import re
@@ -8,6 +9,8 @@ import sys
 import tempfile
 
 DEADLINE = 30.0
+COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+SAID = "error: not confirmed: nothing was given up\nhint: git hotfix status\n"
 
 
 def main(place):
@@ -25,16 +28,17 @@ def main(place):
             if not ready:
                 sys.exit(f"failed: waited in vain for {pattern}: {seen!r}")
             try:
-                seen += os.read(ours, 65536).decode("utf-8", "replace")
+                seen += COLORS.sub("", os.read(ours, 65536).decode("utf-8", "replace"))
             except OSError:
                 sys.exit(f"failed: ended before {pattern}: {seen!r}")
 
     until(r"\[y/N\]")
     os.write(ours, b"n\r")
-    until("not confirmed: nothing was given up")
-    if asked.wait(timeout=DEADLINE) != 5:
+    until("error: .*\r\nhint: .*\r\n")
+    said = seen[seen.rindex("error: "):].replace("\r\n", "\n")
+    if asked.wait(timeout=DEADLINE) != 5 or said != SAID:
         sys.exit(f"failed: exit {asked.returncode}: {seen!r}")
-    print("ok: a yes typed ahead answers nothing")
+    print("ok: a yes typed ahead answers nothing, and a no is told what was not done")
 
 
 with tempfile.TemporaryDirectory() as folder:

@@ -94,6 +94,7 @@ fn words_that_are_none() {
             &["ci", "backport"],
             &["ci", "backport", "--outside-pipeline", " "],
             &["backport", "--continue", "--abort"],
+            &["init", "--yes", "--approval", "tech-lead"],
         ],
     );
     assert_snapshot!(told.0, @r#"
@@ -201,6 +202,10 @@ fn words_that_are_none() {
     error: the argument '--continue' cannot be used with '--abort'
     hint: usage: git hotfix backport --continue [HOTFIX]
     hint: all that it takes: git hotfix backport -h
+    [2]
+    $ git hotfix init --yes --approval tech-lead
+    error: `tech-lead` is no role with its rule
+    hint: git hotfix init --approval tech-lead=tech-leads --approval pm=product
     [2]
     "#);
 }
