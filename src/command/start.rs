@@ -70,12 +70,14 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                 None => beside(repo, &args.slug)?,
             };
             repo.add_worktree(&dir, tip, Some(&branch))?;
+            made(repo.ref_tip(&full)? == Some(tip), &branch)?;
             ctx.ui.line(format!("{branch} cut from {production} at {} in {}", short(main), dir.display()));
             ctx.ui.hint(&format!("cd {} ; commit the fix, then: git hotfix ship", dir.display()));
         }
         None => {
             repo.create_and_switch(&branch, tip)
                 .map_err(|error| lost_by_switching(error.into(), &args.slug))?;
+            made(stands(repo, &branch)? && repo.ref_tip(&full)? == Some(tip), &branch)?;
             ctx.ui.line(format!("{branch} cut from {production} at {}, and switched to", short(main)));
             ctx.ui.hint(match args.pick {
                 Some(_) => "look at it, then: git hotfix ship",
@@ -88,9 +90,22 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
 
 /// Whether we stand on the branch and nothing was committed to it: what an interrupted run would have made.
 fn just_cut(repo: &Repo, branch: &str, tip: Oid, remote: &str, production: &str) -> Result<bool> {
-    let here = matches!(repo.head()?, Head::Branch { name, .. } if name == branch);
     let main = repo.ref_tip(&format!("refs/remotes/{remote}/{production}"))?;
-    Ok(here && main == Some(tip))
+    Ok(stands(repo, branch)? && main == Some(tip))
+}
+
+fn stands(repo: &Repo, branch: &str) -> Result<bool> {
+    Ok(matches!(repo.head()?, Head::Branch { name, .. } if name == branch))
+}
+
+/// What is read after git said that it is done.
+fn made(there: bool, branch: &str) -> Result<()> {
+    match there {
+        true => Ok(()),
+        false => Err(Problem::new(Kind::Failed, format!("git told of no error, and did not make {branch}"))
+            .because("the `git` that was found may be another program, or one that wraps it")
+            .hint("see which one it is, and what it found: git hotfix doctor")),
+    }
 }
 
 /// git switches over changes that it can carry along, and says which it cannot.

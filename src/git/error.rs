@@ -159,6 +159,11 @@ impl GitError {
         GitError::Store { what: what.into(), cause: format!("{cause:#}") }
     }
 
+    /// Whether a reference was not where git saw it a moment before.
+    pub(super) fn lost_a_race(&self) -> bool {
+        matches!(self, GitError::Failed { stderr, .. } if says(stderr, &["cannot lock ref"]))
+    }
+
     /// Whether it was the line, or what is at its other end, that failed.
     fn silent(&self) -> bool {
         match self {

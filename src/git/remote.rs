@@ -128,6 +128,14 @@ impl Repo {
                 return Err(bad());
             }
         }
+        match self.fetch_once(fetch) {
+            // Somebody else, such as an editor, fetched meanwhile: now it is where they left it.
+            Err(error) if error.lost_a_race() => self.fetch_once(fetch),
+            outcome => outcome,
+        }
+    }
+
+    fn fetch_once(&self, fetch: &Fetch<'_>) -> Result<(), GitError> {
         let mut call = self.network_to("fetch", fetch.remote, fetch.credential, false)?.args([
             "--quiet",
             "--no-write-fetch-head",

@@ -28,6 +28,8 @@ pub struct Client {
     pub(super) http: Http,
     address: Address,
     project: Mutex<Option<Arc<Project>>>,
+    /// The merge requests that this one opened.
+    opened: Mutex<Vec<u64>>,
 }
 
 impl Client {
@@ -43,7 +45,7 @@ impl Client {
         let root = base.path().trim_end_matches('/').to_owned();
         base.set_path(&format!("{root}/api/v4"));
         let http = Http::new(&base, token, options, clock).map_err(Error::from_http)?;
-        Ok(Client { http, address: address.clone(), project: Mutex::new(None) })
+        Ok(Client { http, address: address.clone(), project: Mutex::default(), opened: Mutex::default() })
     }
 
     /// The project's path, as it was addressed.
@@ -211,11 +213,26 @@ impl Client {
             300..400 => self.redirect(call, response),
             401 => Error::Unauthorized { instance: self.address.instance().to_owned(), had_token, text },
             403 => Error::Forbidden { call, text },
+            404 if self.lags(request) => Error::Server { host, status: 404, text },
             404 => Error::NotFound { call, had_token, absent: is_about_a_thing(response), text },
             429 => Error::RateLimited { host, retry_after: response.retry_after },
             400..500 => Error::Refused { call, status: response.status, text },
             status => Error::Server { host, status, text },
         }
+    }
+
+    /// Notes a merge request that is there from now on.
+    pub(super) fn has_opened(&self, iid: u64) {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(iid);
+    }
+
+    /// Whether what is asked for is known to be there: a 404 is then the word of a replica that lags.
+    fn lags(&self, request: &Request) -> bool {
+        let call = request.call();
+        let below = call.split_once("/merge_requests/").map(|(_, below)| below.split('/').next());
+        let iid = below.flatten().and_then(|iid| iid.parse().ok()).filter(|_| request.reads());
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        iid.is_some_and(|iid| opened.contains(&iid))
     }
 
     fn redirect(&self, call: String, response: &Response) -> Error {

@@ -89,7 +89,7 @@ pub enum Error {
         /// How long to stay away, where it says so.
         retry_after: Option<Duration>,
     },
-    /// 5xx on a read, after all attempts.
+    /// 5xx on a read, after all attempts; or 404 for what this very client made a moment ago.
     #[error("{host} answered {status}: {text}")]
     Server {
         /// The instance.

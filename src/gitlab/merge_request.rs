@@ -295,7 +295,10 @@ impl Client {
 
     /// Opens one. 409 when there is one for the same branches.
     pub fn create_merge_request(&self, new: &NewMergeRequest) -> Result<MergeRequest> {
-        self.write(&self.in_project(Method::Post, &["merge_requests"]).json(&json!(new)))
+        let opened: MergeRequest =
+            self.write(&self.in_project(Method::Post, &["merge_requests"]).json(&json!(new)))?;
+        self.has_opened(opened.iid);
+        Ok(opened)
     }
 
     /// Changes one.

@@ -176,8 +176,9 @@ pub fn drive(
                 run.lost = None;
                 snapshot
             }
-            // A network blip never fails a watch; before the first wait it is an answer.
-            Err(problem) if problem.kind == Kind::Unreachable && run.endures() => {
+            // A network blip never fails a watch, nor does a replica that lags behind a write; before both it is an
+            // answer.
+            Err(problem) if problem.kind == Kind::Unreachable && (run.settles() || run.endures()) => {
                 listener.event(Event::Lost(&problem));
                 run.sleep();
                 continue;
@@ -313,7 +314,7 @@ impl Run<'_> {
     ) -> Result<Turn> {
         if let Some(last) = self.last.as_ref().filter(|last| last.step.same_write(step)) {
             // Lag, or a lost answer: look again before deciding anything.
-            if self.clock.elapsed().saturating_sub(last.at) < self.timing.settle {
+            if self.settles() {
                 return Ok(Turn::Sleep);
             }
             if !last.unclear && last.seen == *snapshot {
@@ -382,6 +383,12 @@ impl Run<'_> {
         let now = self.clock.elapsed();
         let lost = now.saturating_sub(*self.lost.get_or_insert(now));
         self.waited && !self.timed_out() && lost < self.timing.outage
+    }
+
+    /// Whether what this run wrote may not be seen everywhere yet.
+    fn settles(&self) -> bool {
+        let since = |last: &Last| self.clock.elapsed().saturating_sub(last.at);
+        self.last.as_ref().is_some_and(|last| since(last) < self.timing.settle)
     }
 
     fn timed_out(&self) -> bool {

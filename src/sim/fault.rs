@@ -10,6 +10,10 @@ use super::respond::Answer;
 /// What goes wrong with one exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
+    /// Nobody listens where it is to be: connections are refused until the faults are lifted, since one that was
+    /// refused is seen by nobody but the client. It strikes when the exchange before it arrives, also where
+    /// that one is the last.
+    Refused,
     /// The connection is reset without an answer.
     Reset,
     /// No answer ever comes; the client has to give up.
@@ -81,6 +85,7 @@ impl Fault {
             What::Status(401),
             What::Status(403),
             What::Status(404),
+            What::Refused,
         ];
         let late = [What::Slow(Duration::from_millis(20)), What::Stale, What::WrongTypes];
         let both = either.into_iter().flat_map(|what| [Fault::before(what.clone()), Fault::after(what)]);
@@ -150,6 +155,17 @@ impl Plans {
     /// Whether a fault to come needs the world before a write.
     pub(super) fn wants_snapshot(&self) -> bool {
         self.waiting.iter().any(|plan| plan.fault.what == What::Stale)
+    }
+
+    /// Takes the plan by which the next exchange is to find nobody.
+    pub(super) fn refuse(&mut self) -> bool {
+        let next = |plan: &FaultPlan| {
+            plan.fault.what == What::Refused && matches!(plan.at, At::Nth(1) | At::From(1))
+        };
+        let Some(at) = self.waiting.iter().position(next) else { return false };
+        self.waiting.remove(at);
+        self.triggered += 1;
+        true
     }
 
     /// Counts an exchange and takes the fault that strikes it.
@@ -250,7 +266,8 @@ pub(super) fn answer(what: &What) -> Option<Answer> {
             body: text.as_bytes().to_vec(),
         },
         What::Redirect(to) => Answer::text(302, "").with("location", to.clone()),
-        What::Reset
+        What::Refused
+        | What::Reset
         | What::Hang
         | What::Slow(_)
         | What::Truncated

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::fault::FaultPlan;
 use super::gate::Gate;
+use super::port::Port;
 use super::record::Record;
 use super::serve::{self, Exchange, Served, Shared};
 use crate::error::{Kind, Problem, Result};
@@ -50,7 +51,7 @@ impl<W: Served> Hosted<W> {
             .build()
             .map_err(|error| broken(what, error))?;
         let hosted = Hosted { shared: Arc::new(Shared::new(world)), runtime: Some(runtime) };
-        hosted.beside(listening, |listener, shared| serve::accept(listener, shared, 0))?;
+        hosted.beside(listening, |port, shared| serve::accept(port, shared, 0))?;
         Ok(hosted)
     }
 
@@ -58,19 +59,20 @@ impl<W: Served> Hosted<W> {
     pub(super) fn beside<F: Future<Output = ()> + Send + 'static>(
         &self,
         listening: Listening,
-        accept: impl FnOnce(tokio::net::TcpListener, Arc<Shared<W>>) -> F,
+        accept: impl FnOnce(Arc<Port>, Arc<Shared<W>>) -> F,
     ) -> Result<()> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let _inside = runtime.enter();
-        let listener = tokio::net::TcpListener::from_std(listening.listener)
+        let port = tokio::net::TcpListener::from_std(listening.listener)
+            .and_then(|listener| self.shared.ports.add(listener))
             .map_err(|error| broken(listening.what, error))?;
-        runtime.spawn(accept(listener, Arc::clone(&self.shared)));
+        runtime.spawn(accept(port, Arc::clone(&self.shared)));
         Ok(())
     }
 
     /// Serves another port of the same world as a door of its own.
     pub(super) fn door(&self, listening: Listening, door: usize) -> Result<()> {
-        self.beside(listening, |listener, shared| serve::accept(listener, shared, door))
+        self.beside(listening, |port, shared| serve::accept(port, shared, door))
     }
 
     /// Lets a gate order all exchanges from now on; the first one that is set stays.
@@ -98,12 +100,16 @@ impl<W: Served> Hosted<W> {
 
     /// Makes something go wrong.
     pub(super) fn inject(&self, plan: FaultPlan) {
+        let _inside = self.runtime.as_ref().map(tokio::runtime::Runtime::enter);
         self.shared.plans().add(plan);
+        self.shared.refuse_next();
     }
 
     /// Nothing goes wrong any more.
     pub(super) fn lift_faults(&self) {
+        let _inside = self.runtime.as_ref().map(tokio::runtime::Runtime::enter);
         self.shared.plans().lift();
+        self.shared.ports.listen();
     }
 
     /// How many of the injected faults have struck.

@@ -34,6 +34,7 @@ mod notes;
 mod objects;
 mod page;
 mod pipelines;
+mod port;
 mod present;
 mod projects;
 mod receipt;

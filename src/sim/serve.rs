@@ -20,11 +20,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::auth::Credentials;
 use super::fault::{self, Fault, Plans, What};
 use super::gate::Gate;
+use super::port::{Port, Ports};
 use super::record::{Asked, Record};
 use super::respond::Answer;
 
@@ -71,6 +72,7 @@ pub(super) struct Shared<W> {
     trace: Mutex<Vec<Exchange>>,
     record: OnceLock<Record>,
     gate: OnceLock<Arc<dyn Gate>>,
+    pub(super) ports: Ports,
 }
 
 impl<W> Shared<W> {
@@ -82,6 +84,7 @@ impl<W> Shared<W> {
             trace: Mutex::default(),
             record: OnceLock::new(),
             gate: OnceLock::new(),
+            ports: Ports::default(),
         }
     }
 
@@ -116,6 +119,7 @@ impl<W> Shared<W> {
         // One lock order for both, so that numbers and faults agree.
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
         let fault = self.plans().strike(&request.method, &request.path);
+        self.refuse_next();
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
         let number = trace.len() as u64 + 1;
         trace.push(Exchange {
@@ -127,6 +131,13 @@ impl<W> Shared<W> {
             fault: fault.clone(),
         });
         (trace.len() - 1, fault)
+    }
+
+    /// Refuses whoever comes, where the next exchange is to find nobody.
+    pub(super) fn refuse_next(&self) {
+        if self.plans().refuse() {
+            self.ports.refuse();
+        }
     }
 
     fn answered(&self, index: usize, status: u16, user: Option<String>) {
@@ -160,8 +171,8 @@ pub(super) struct Wire {
 type Sent = Response<BoxBody<Bytes, io::Error>>;
 
 /// Accepts connections at one door until the runtime ends.
-pub(super) async fn accept<W: Served>(listener: TcpListener, shared: Arc<Shared<W>>, door: usize) {
-    while let Ok((stream, _)) = listener.accept().await {
+pub(super) async fn accept<W: Served>(port: Arc<Port>, shared: Arc<Shared<W>>, door: usize) {
+    while let Ok(stream) = port.accept().await {
         tokio::spawn(connection(stream, Arc::clone(&shared), door));
     }
 }
@@ -169,9 +180,17 @@ pub(super) async fn accept<W: Served>(listener: TcpListener, shared: Arc<Shared<
 async fn connection<W: Served>(stream: TcpStream, shared: Arc<Shared<W>>, door: usize) {
     // Small answers must not wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| Box::pin(gated(request, Arc::clone(&shared), door)));
+    let service = service_fn(|request| Box::pin(gated(request, Arc::clone(&shared), door)));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let ended = tokio::select! {
+        biased;
+        // A connection that is kept would lead past the port that refuses.
+        () = shared.ports.refused() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|context| connection.poll_without_shutdown(context)).await
+        }
+        ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
+    };
     let stream = connection.into_parts().io.into_inner();
     if ended.is_err() {
         // Closing with zero linger sends a reset: the client must not take it for an end.
@@ -247,11 +266,16 @@ async fn exchange<W: Served>(request: Request<Incoming>, shared: Arc<Shared<W>>)
         Some(what) => real.map(|real| fault::altered(what, real)),
         None => real,
     });
+    // One that is answered at once does not live to see that its connection is to end.
+    let answer = answer.map(|answer| match shared.ports.are_refusing() {
+        true => answer.with("connection", "close"),
+        false => answer,
+    });
     if let (Some(record), Some(asked), Some(answer)) = (shared.record.get(), &asked, &answer) {
         record.note(asked, answer, strange);
     }
     match (what, answer) {
-        (Some(What::Reset), _) => {
+        (Some(What::Reset | What::Refused), _) => {
             shared.answered(index, 0, user);
             Err(io::ErrorKind::ConnectionReset.into())
         }

@@ -105,6 +105,10 @@ pub(crate) fn case(
     }
     ended(scenario, &lab, &seat, &before, &run, blow, session).map_err(|why| format!("{what}\n{why}"))?;
     lab.server.lift_faults();
+    if scenario.moves && Moment::OF_CHILD.contains(&moment) {
+        // What is left at work on the clone itself would only get into the way of whoever did not wait for it.
+        gone(session, &run).map_err(|why| format!("{what}\n{why}"))?;
+    }
     let plain = scenario.seat(&lab);
     again(scenario, &lab, &plain).map_err(|why| format!("{what}\nit said: {}\n{why}", run.err))?;
     whole(&plain).map_err(|why| format!("{what}\n{why}"))?;
@@ -210,6 +214,11 @@ fn ended(
         return Err(told("not one line that says how to go on, and exit 130", run));
     }
     // Its git children hear of it too, and all that they started: no server that says nothing holds them.
+    gone(session, run)
+}
+
+/// Waits for the end of a session.
+fn gone(session: u32, run: &Ran) -> Result<(), String> {
     let mut left = living(session);
     for _ in 0..2000 {
         if left.is_empty() {

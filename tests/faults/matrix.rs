@@ -56,7 +56,8 @@ impl Kind {
 
     /// Whether git took what it was answered for a remote without branches, as one that is named wrong.
     fn hides_branches(&self, run: &Ran) -> bool {
-        matches!(self.fault.what, What::Body(_)) && run.err.contains("couldn't find remote ref")
+        matches!(self.fault.what, What::Body(_) | What::SignInPage)
+            && run.err.contains("couldn't find remote ref")
     }
 
     /// Whether a client has to give up by itself.

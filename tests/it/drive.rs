@@ -123,6 +123,20 @@ fn a_lagging_list_never_makes_a_second_one() {
 }
 
 #[test]
+fn a_server_that_cannot_be_read_right_after_a_write_is_asked_again() {
+    // Before anything is written the first silence is an answer; after a write it is one only when it lasts.
+    let mut world = Lagging::new(fresh(), 0, opens);
+    world.lost = 3;
+    assert_eq!(run(&mut world, &Goal::Open(Box::default()), timing()).unwrap().end, End::Done);
+    assert_eq!(world.acts.len(), 2, "{:?}", world.acts);
+    let mut world = Lagging::new(fresh(), 0, opens);
+    world.lost = 1000;
+    let problem = run(&mut world, &Goal::Open(Box::default()), timing()).unwrap_err();
+    assert_eq!((problem.kind, world.acts.len()), (Kind::Unreachable, 1));
+    assert!((5..30).contains(&world.looks), "{} looks within 20 s", world.looks);
+}
+
+#[test]
 fn a_lost_answer_is_read_back_and_not_sent_again() {
     fn applied(s: &mut Snapshot, step: &Step, nth: u32) -> Acted {
         opens(s, step, nth);

@@ -8,7 +8,7 @@ use git_hotfix::git::incomplete::Completed;
 use git_hotfix::git::landed::{Source, SourceError};
 use git_hotfix::git::pick::{self, Coming, Outcome};
 use git_hotfix::git::remote::{Deepen, Expect, Fetch, Push, PushOutcome};
-use git_hotfix::git::{GitError, Oid, Repo};
+use git_hotfix::git::{Git, GitError, Oid, Repo};
 
 use super::git_lab::{Lab, gits, lines};
 
@@ -33,6 +33,40 @@ fn at_origin(lab: &Lab, branch: &str) -> Option<String> {
 
 fn push<'a>(branch: &'a str, source: Oid, expect: Expect) -> Push<'a> {
     Push { remote: "origin", source: Some(source), branch, expect, hooks: false, credential: None }
+}
+
+/// A `git` that says at its first fetches that a reference is locked, and is git otherwise.
+#[cfg(unix)]
+#[test]
+fn a_fetch_that_meets_another_one_is_made_once_more() {
+    use std::os::unix::fs::PermissionsExt;
+    let program = gits().remove(0);
+    let (lab, root) = with_origin(&program);
+    let calls = lab.dir().join("calls");
+    let shim = lab.dir().join("git");
+    let mut git = Git::at(&shim);
+    for (name, value) in lab.environment() {
+        git = git.with_env(name, value);
+    }
+    for (locked, works) in [(1, true), (9, false)] {
+        let text = format!(
+            "#!/bin/sh\ncase \"$*\" in *no-write-fetch-head*)\n  echo fetch >>'{calls}'\n  \
+             if [ $(wc -l <'{calls}') -le {locked} ]; then echo \"error: cannot lock ref 'refs/x': is at 1 but \
+             expected 2\" >&2; exit 1; fi ;;\nesac\nexec '{git}' \"$@\"\n",
+            calls = calls.display(),
+            git = program.display(),
+        );
+        std::fs::write(&shim, text).unwrap();
+        std::fs::set_permissions(&shim, PermissionsExt::from_mode(0o755)).unwrap();
+        let repo = Repo::discover(git.clone(), Some(lab.top())).unwrap();
+        let spec = format!("+refs/heads/main:refs/remotes/origin/locked-{locked}");
+        let fetched = repo.fetch(&Fetch { remote: "origin", refspecs: &[spec], ..Fetch::default() });
+        assert_eq!(fetched.is_ok(), works, "{fetched:?}");
+        let there = repo.ref_tip(&format!("refs/remotes/origin/locked-{locked}")).unwrap();
+        assert_eq!(there, works.then_some(root));
+        assert_eq!(std::fs::read_to_string(&calls).unwrap().lines().count(), 2);
+        std::fs::remove_file(&calls).unwrap();
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What answers other than the expected one become.
 
 use super::*;
+use crate::error::Kind;
 
 #[test]
 fn every_error_shape_becomes_text() {
@@ -245,4 +246,18 @@ fn problems_say_what_to_do() {
     4 the project has moved to new/home
       tell git the new address: git remote set-url origin <url>
     ");
+}
+
+#[test]
+fn what_was_opened_a_moment_ago_is_never_missing() {
+    let opened = r#"{"iid":412,"title":"Fix","state":"opened","source_branch":"a","target_branch":"b"}"#;
+    let absent = || say(404, "", r#"{"message":"404 Not found"}"#);
+    let (_server, client) = with_project(vec![absent(), say(201, "", opened), absent(), absent(), absent()]);
+    assert!(client.merge_request(412).unwrap_err().says_absent());
+    client.create_merge_request(&NewMergeRequest::default()).unwrap();
+    for error in [client.merge_request(412).unwrap_err(), client.approvals(412).unwrap_err()] {
+        assert!(matches!(error, Error::Server { status: 404, .. }), "{error:?}");
+        assert_eq!(Problem::from(error).kind, Kind::Unreachable);
+    }
+    assert!(client.merge_request(41).unwrap_err().says_absent());
 }

@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::platform::Platform;
+use crate::sim::port::Port;
 use crate::sim::serve::Shared;
 
 /// What a command must end with for its exit status to be seen.
 const ECHO: &str = "heroku-command-exit-status: $?\"";
 
 /// Accepts connections until the runtime ends.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared<Platform>>) {
-    while let Ok((stream, _)) = listener.accept().await {
+pub(super) async fn accept(port: Arc<Port>, shared: Arc<Shared<Platform>>) {
+    while let Ok(stream) = port.accept().await {
         tokio::spawn(meet(stream, Arc::clone(&shared)));
     }
 }

@@ -35,6 +35,44 @@ fn each_write_may_lose_its_answer() {
     }
 }
 
+/// A replica that lags behind the write says of what was just opened that it is not there.
+#[test]
+fn what_was_just_opened_may_be_seen_late() {
+    for path in ["/merge_requests/412", "/merge_requests/412/approvals"] {
+        let lab = Lab::told("clean");
+        let dev = lab.fixed();
+        lab.server.inject(FaultPlan::next("GET", path, Fault::after(What::Stale)));
+        dev.run(&["open"]).ends(0).says("!412");
+        assert_eq!(lab.server.faults_triggered(), 1, "{path}");
+    }
+}
+
+/// Done is what was read, not what git said.
+#[cfg(unix)]
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the real git is found where the program finds it")]
+fn a_git_that_says_yes_and_does_nothing_cuts_no_branch() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::told("clean");
+    let dev = lab.desk("dev");
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|dir| dir.join("git")).find(|git| git.is_file()).unwrap();
+    let shim = lab.dir().join("shim");
+    std::fs::create_dir(&shim).unwrap();
+    let lazy = "case \"$*\" in *switch*|*worktree*) exit 0 ;; esac";
+    std::fs::write(shim.join("git"), format!("#!/bin/sh\n{lazy}\nexec '{}' \"$@\"\n", real.display()))
+        .unwrap();
+    std::fs::set_permissions(shim.join("git"), PermissionsExt::from_mode(0o755)).unwrap();
+    for args in [&["start", "login-500"][..], &["start", "login-500", "--worktree"]] {
+        let mut command = dev.command();
+        let ran = dev.run_as(command.env("PATH", format!("{}:{path}", shim.display())), args);
+        assert_eq!(ran.code, 1, "{}\n{}", ran.out, ran.err);
+        assert!(ran.err.contains("git told of no error, and did not make hotfix/login-500"), "{}", ran.err);
+        assert!(!ran.out.contains("cut from"), "{}", ran.out);
+    }
+    dev.run_moving(&["start", "login-500"]).ends(0);
+}
+
 #[test]
 fn two_laptops_at_once_make_one_of_everything() {
     // A job that ends between a look and a play cannot be told from one that waits: it must outlive that.
