@@ -66,6 +66,20 @@ pub struct Site<'a> {
     pub again: &'a str,
 }
 
+impl Site<'_> {
+    /// Says once how the same is done once more: in the words of a hint that ends so already, else in one that
+    /// says why this is safe.
+    fn once_more(&self, mut problem: Problem, why: &str) -> Problem {
+        const HERE: &str = "run the same command again";
+        let told = problem.hints.iter().any(|hint| hint.contains(HERE));
+        problem.hints.iter_mut().for_each(|hint| *hint = hint.replace(HERE, self.again));
+        match told {
+            true => problem,
+            false => problem.hint(format!("{}: {why}", self.again)),
+        }
+    }
+}
+
 /// What only the way forward needs.
 pub struct Forward<'a> {
     /// The registries.
@@ -156,8 +170,8 @@ pub fn promote(
         (site.keep)(receipt)
     });
     done.map_err(|problem| {
-        let problem = runs_now(site, forward.back, ready, receipt, problem)
-            .hint(format!("{}: it goes on from what is true, and releases nothing twice", site.again));
+        let problem = runs_now(site, forward.back, ready, receipt, problem);
+        let problem = site.once_more(problem, "it goes on from what is true, and releases nothing twice");
         receipt.finish(site.clock.now(), Some(&problem));
         let _ = (site.keep)(receipt);
         problem

@@ -65,7 +65,7 @@ pub fn roll_back(
                     Err(error) => format!("{} runs unknown ({error})", row.name),
                 });
             }
-            Err(problem.hint(format!("{}: what is back already is only verified", site.again)))
+            Err(site.once_more(problem, "what is back already is only verified"))
         }
     };
     receipt.finish(site.clock.now(), done.as_ref().err());

@@ -311,8 +311,15 @@ fn a_release_on_its_way() {
     };
     let mut told = Told::new();
     let refusal = Fault::before(What::Status(403));
-    yard.target.inject(FaultPlan::next("PUT", "/acme-admin/web/manifests/latest", refusal));
+    let refused = FaultPlan::next("PUT", "/acme-admin/web/manifests/latest", refusal);
+    yard.target.inject(refused.clone());
     job(&mut told, &yard, ADMIN);
+    // The same, and the last question, what it runs now, is not answered either.
+    let asked = yard.heroku.requests().len() as u64;
+    yard.target.inject(refused);
+    yard.heroku.inject(FaultPlan::from(asked, Fault::before(What::Status(503))));
+    job(&mut told, &yard, ADMIN);
+    yard.heroku.lift_faults();
     next(&yard, "PATCH", "/acme-admin/formation", Fault::before(What::Reset));
     job(&mut told, &yard, ADMIN);
     ending(Ending::Fails);
@@ -361,8 +368,17 @@ fn a_release_on_its_way() {
       caused by: manifest
       caused by: <heroku's registry> answered 403: {"message":"403 Forbidden"}
       caused by: admin runs v2, as before
-    hint: the user _ at <heroku's registry> needs a token that may push to acme-admin/web; then run the same command again
-    hint: run the job again (git hotfix deploy --again): it goes on from what is true, and releases nothing twice
+    hint: the user _ at <heroku's registry> needs a token that may push to acme-admin/web; then run the job again (git hotfix deploy --again)
+    [4]
+    $ git hotfix ci promote --app admin
+    error: the image of admin could not be copied, so nothing was released
+      caused by: could not copy <registry>/shop/web/admin:<commit> to <heroku's registry>/acme-admin/web:latest
+      caused by: manifest
+      caused by: <heroku's registry> answered 403: {"message":"403 Forbidden"}
+      caused by: admin runs unknown (Heroku answered GET /apps/acme-admin/releases with 503 (no id): Service Unavailable)
+    hint: the user _ at <heroku's registry> needs a token that may push to acme-admin/web; then run the job again (git hotfix deploy --again)
+    hint: to go back: play rollback-prod-hotfix (git hotfix rollback); or with the receipt at hand: git hotfix ci promote --rollback promote-receipt.json --outside-pipeline <reason>
+    hint: going back takes the config vars back as well; what migrations did to databases stays
     [4]
     $ git hotfix ci promote --app admin
     error: admin: whether Heroku took the image is not known

@@ -198,7 +198,6 @@ fn somewhere_else() {
       caused by: admin runs v3 (failed)
       caused by: api-gateway runs v4 (rolled back)
     hint: give the account of HEROKU_API_KEY the rights to deploy and operate the app, then run the same command again
-    hint: run the same command again: what is back already is only verified
     [4]
     "#);
 }
