@@ -10,7 +10,7 @@ use crate::gitlab::{AccessLevel, Label, MergeMethod, ProtectedBranch, SquashOpti
 pub const DEVELOPER: u64 = 30;
 
 /// A setting that GitLab's answer does not hold.
-pub const HIDDEN: &str = "GitLab does not show it (it may to Maintainers)";
+pub const HIDDEN: &str = "GitLab does not show it (Maintainers may see it)";
 
 /// The name of an access level.
 pub fn level_name(level: u64) -> &'static str {

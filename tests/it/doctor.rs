@@ -222,7 +222,7 @@ fn a_good_project_stops_nothing() {
       ✓ may deploy              Developers + Maintainers
 
     people
-      ○ self-approval           GitLab does not show it (it may to Maintainers)
+      ○ self-approval           GitLab does not show it (Maintainers may see it)
       ! people for tech-lead    only bo: nothing ships while bo is away, or has merged
           add a second person: GITLAB/shop/web/-/project_members
       ✓ people for pm           cleo, dan
@@ -237,9 +237,9 @@ fn a_developer_is_told_what_is_hidden() {
     let lab = Lab::at_once();
     let ran = in_lab(&lab, "dev", &["doctor"]);
     insta::assert_snapshot!(about(&ran.out, "○"), @"
-    ○ outdated deployments    GitLab does not show it (it may to Maintainers)
+    ○ outdated deployments    GitLab does not show it (Maintainers may see it)
     ○ may deploy              your role may not read it (Maintainers may)
-    ○ self-approval           GitLab does not show it (it may to Maintainers)
+    ○ self-approval           GitLab does not show it (Maintainers may see it)
     ");
 }
 
@@ -256,7 +256,7 @@ fn an_environment_that_asks_nobody_is_refused() {
     assert_eq!(ran.code, 5, "{}", ran.out);
     insta::assert_snapshot!(about(&ran.out, "approv"), @"
     ✗ approval rules          none: nobody is asked before production changes
-    ○ self-approval           GitLab does not show it (it may to Maintainers)
+    ○ self-approval           GitLab does not show it (Maintainers may see it)
     ");
 }
 
@@ -376,7 +376,7 @@ fn whatever_is_set_wrong_is_told_with_its_mend() {
           allow those who ship:
           GITLAB/shop/web/-/settings/ci_cd#js-protected-environments-settings
     people
-      ○ self-approval           GitLab does not show it (it may to Maintainers)
+      ○ self-approval           GitLab does not show it (Maintainers may see it)
     ");
     insta::assert_snapshot!(ran.err, @"6 to mend, 7 to know, 1 could not be looked at");
 }

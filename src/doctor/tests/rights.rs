@@ -142,10 +142,10 @@ fn what_a_developer_may_not_read_is_unknown_and_taken_from_the_last_deployment()
     ok project: shop/web; GitLab does not tell your role
     ok GitLab: 18.9.0-ee
     unknown protection of main: your role may not read it (Maintainers may)
-    unknown merge method: GitLab does not show it (it may to Maintainers)
-    unknown squash: GitLab does not show it (it may to Maintainers)
-    unknown pipelines must succeed: GitLab does not show it (it may to Maintainers)
-    unknown outdated deployments: GitLab does not show it (it may to Maintainers)
+    unknown merge method: GitLab does not show it (Maintainers may see it)
+    unknown squash: GitLab does not show it (Maintainers may see it)
+    unknown pipelines must succeed: GitLab does not show it (Maintainers may see it)
+    unknown outdated deployments: GitLab does not show it (Maintainers may see it)
     unknown labels: your role may not read it (Maintainers may)
     ok environment: production
     ok tech-lead: rule tech-leads
@@ -154,7 +154,7 @@ fn what_a_developer_may_not_read_is_unknown_and_taken_from_the_last_deployment()
     warn approval rules: GitLab also asks Product team, qa, which stands for no role here
           name them too: [deploy.approvals] in .hotfix.toml
     unknown may deploy: your role may not read it (Maintainers may)
-    unknown self-approval: GitLab does not show it (it may to Maintainers)
+    unknown self-approval: GitLab does not show it (Maintainers may see it)
     ");
 }
 
