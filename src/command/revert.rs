@@ -5,8 +5,7 @@ use crate::cli::Named;
 use crate::context::Context;
 use crate::error::Result;
 use crate::hotfix::goal::Goal;
-use crate::hotfix::rung::{Check, Rung, typed};
-use crate::hotfix::snapshot::{RequestState, Snapshot};
+use crate::hotfix::rung::{Check, Rung, open_revert, typed};
 use crate::ui::follow::Answers;
 
 /// Arguments of `revert`.
@@ -37,16 +36,11 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     if let Check::Done(detail) = Rung::Revert.check(s, &Goal::Revert) {
         ctx.ui.line(detail);
     }
-    if let Some(iid) = open(s) {
+    if let Some(iid) = open_revert(s) {
         ctx.hint(&format!("it is a hotfix of its own: git hotfix ship {}", typed(&format!("!{iid}"))));
         if s.production.known().is_some_and(|production| production.has_fix.yes()) {
             ctx.hint("production runs on meanwhile; to take it back at once: git hotfix rollback");
         }
     }
     Ok(Exit::Done)
-}
-
-fn open(s: &Snapshot) -> Option<u64> {
-    let request = s.revert.as_ref()?.merge_request.known()?;
-    matches!(request.state, RequestState::Opened | RequestState::Locked).then_some(request.iid)
 }

@@ -9,7 +9,7 @@ use super::called::Called;
 use super::{Block, Row, Style, Symbol, Text};
 use super::{age, way_back};
 use crate::hotfix::plan::{Next, Plan, Standing, State, command_for};
-use crate::hotfix::rung::{Check, Rung, slots, typed};
+use crate::hotfix::rung::{Check, Rung, open_revert, slots, typed};
 use crate::hotfix::snapshot::{Fact, Lane, Pick, RequestState, Snapshot};
 
 /// What the view needs besides the facts.
@@ -270,6 +270,9 @@ fn facts(s: &Snapshot, plan: &Plan) -> Block {
     }
     if plan.state(Rung::Approve) == Some(State::Waiting) {
         block = block.text("nothing starts by itself after the last approval");
+    }
+    if let Some(iid) = open_revert(s) {
+        block = block.text(format!("!{iid} is open to take it back on {}", s.policy.production_branch));
     }
     let reverted = s.landed.known().is_some_and(|landed| landed.reverted_by.is_some());
     for request in s.lanes.iter().filter(|_| reverted).filter_map(|lane| lane.merge_request.known()) {

@@ -62,6 +62,8 @@ pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result
     lanes::read(site, &mut s, &refs, floor, scope)?;
     if *goal == Goal::Revert {
         revert::read(site, &mut s, &refs, floor)?;
+    } else if scope.deployment() {
+        revert::read_opened(site, &mut s, &refs, floor)?;
     }
     if scope == Scope::Everything {
         s.confirmed = review::confirmation(site, &s)?;

@@ -22,7 +22,6 @@ pub(super) fn read(site: &Site<'_>, s: &mut Snapshot, refs: &Refs, floor: &Floor
     };
     let (Some(repo), Some(source)) = (site.repo, source(site, s, &landed)?) else { return Ok(()) };
     let undo = source.reversed();
-    let target = s.policy.production_branch.clone();
     let branch = revert_branch(s.branch.as_deref(), &landed.commit);
     let tip = match floor.branches.get(&branch) {
         Some(pushed) => Fact::Known(pushed.clone()),
@@ -32,17 +31,8 @@ pub(super) fn read(site: &Site<'_>, s: &mut Snapshot, refs: &Refs, floor: &Floor
         bring(site, repo, refs, std::slice::from_ref(&branch))?;
     }
     let main = s.main.known().cloned();
-    let mut lane = Lane {
-        merge_request: request(site, &target, &branch, floor)?,
-        remote: on_remote(site, repo, &tip, main.as_ref(), &undo)?,
-        tip: s.main.clone(),
-        branch: Some(branch),
-        target,
-        contained: Fact::Absent,
-        pick: Fact::Unknown,
-        clean_once: None,
-        directory_renames_off: false,
-    };
+    let mut lane = lane(site, s, branch, floor)?;
+    lane.remote = on_remote(site, repo, &tip, main.as_ref(), &undo)?;
     if let (Fact::Absent, Some(main)) = (&lane.remote, &main) {
         let main = oid(main)?;
         let picked = match site.completed() {
@@ -56,6 +46,32 @@ pub(super) fn read(site: &Site<'_>, s: &mut Snapshot, refs: &Refs, floor: &Floor
     }
     s.revert = Some(lane);
     Ok(())
+}
+
+/// For those who did not ask for a revert: its merge request, where its branch is there. Costs nothing elsewhere.
+pub(super) fn read_opened(site: &Site<'_>, s: &mut Snapshot, refs: &Refs, floor: &Floor) -> Result<()> {
+    let Some(landed) = s.landed.known().filter(|landed| landed.reverted_by.is_none()) else { return Ok(()) };
+    let branch = revert_branch(s.branch.as_deref(), &landed.commit);
+    if refs.tip(&branch).known().is_some() {
+        s.revert = Some(lane(site, s, branch, floor)?);
+    }
+    Ok(())
+}
+
+/// The lane with its merge request; of its branch nothing yet.
+fn lane(site: &Site<'_>, s: &Snapshot, branch: String, floor: &Floor) -> Result<Lane> {
+    let target = s.policy.production_branch.clone();
+    Ok(Lane {
+        merge_request: request(site, &target, &branch, floor)?,
+        remote: Fact::Unknown,
+        tip: s.main.clone(),
+        branch: Some(branch),
+        target,
+        contained: Fact::Absent,
+        pick: Fact::Unknown,
+        clean_once: None,
+        directory_renames_off: false,
+    })
 }
 
 fn on_remote(

@@ -3,7 +3,7 @@
 //! Played once, and only while the job just read is `manual`: playing a finished manual job is a second
 //! production deployment. What is unknown is never success.
 
-use super::{Block, Check, Who, taken_back};
+use super::{Block, Check, Who, open_revert, taken_back, typed};
 use crate::error::Kind;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::snapshot::{DeployStatus, Deployment, Fact, Production, RunStatus, Snapshot};
@@ -19,11 +19,7 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
         return Check::done(live(s));
     }
     if let Some(how) = was_there(s, production) {
-        return Check::blocked(
-            Kind::Refused,
-            how,
-            "find out why first, then: git hotfix revert   (or, as a new decision: a deployment of the current main)",
-        );
+        return Check::blocked(Kind::Refused, how, after_a_rollback(s));
     }
     if let Some(production) = production {
         if production.on_main.no() {
@@ -52,6 +48,23 @@ fn was_there(s: &Snapshot, production: Option<&Production>) -> Option<String> {
     };
     let now = production.map_or("nothing", |production| production.commit.short());
     Some(format!("it was in production and was rolled back{by}: {now} runs now, without it"))
+}
+
+/// What comes next where production no longer runs it.
+fn after_a_rollback(s: &Snapshot) -> String {
+    let main = &s.policy.production_branch;
+    match (s.landed.known().and_then(|landed| landed.reverted_by.as_ref()), open_revert(s)) {
+        (Some(by), _) => {
+            format!("{} took it back on {main} too; a new fix begins with: git hotfix start <slug>", by.short())
+        }
+        (None, Some(iid)) => {
+            format!("git hotfix ship {}   (takes it back on {main} too)", typed(&format!("!{iid}")))
+        }
+        (None, None) => {
+            "find out why first, then: git hotfix revert   (or, as a new decision: a deployment of the current main)"
+                .to_owned()
+        }
+    }
 }
 
 fn live(s: &Snapshot) -> String {

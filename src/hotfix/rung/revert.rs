@@ -8,6 +8,12 @@ use crate::error::Kind;
 use crate::hotfix::snapshot::{BranchContent, Fact, Landed, LandedKind, Lane, Pick, RequestState, Snapshot};
 use crate::hotfix::step::Step;
 
+/// The merge request that takes the landed change back, where one is open.
+pub fn open_revert(s: &Snapshot) -> Option<u64> {
+    let request = s.revert.as_ref()?.merge_request.known()?;
+    matches!(request.state, RequestState::Opened | RequestState::Locked).then_some(request.iid)
+}
+
 pub(super) fn check(s: &Snapshot) -> Check {
     let main = &s.policy.production_branch;
     let landed = match &s.landed {

@@ -258,6 +258,43 @@ fn what_landed_is_reverted_and_the_lanes_follow() {
 }
 
 #[test]
+fn what_was_taken_back_goes_on_with_its_revert() {
+    let lab = Lab::told("clean");
+    let dev = lab.fixed();
+    dev.run(&["ship", "--yes"]).ends(0);
+    dev.run(&["revert"]).ends(0);
+    // Production runs it still: there is a revert, and nothing else changes.
+    dev.run(&["status"])
+        .ends(0)
+        .says("!414 is open to take it back on main")
+        .says("git hotfix verify --confirm");
+    dev.run(&["rollback", "--yes"]).ends(0);
+    let asked = dev.run(&["status"]).ends(0);
+    assert!(asked.requests <= 10, "{}", asked.requests);
+    let told = |run: crate::lab::Run| {
+        let (_, below) = run.out.split_once("\n\n").unwrap();
+        let lines = below.lines().filter(|line| ["!414", "next:"].iter().any(|word| line.contains(word)));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let open = told(asked);
+    let refused = dev.run(&["deploy", "--yes"]).ends(5).err;
+    dev.run(&["merge", "--yes", "!414"]).ends(0);
+    let landed = told(dev.run(&["status", "!412"]).ends(0));
+    insta::assert_snapshot!(format!("{open}\n--\n{refused}--\n{landed}"), @"
+    !414 is open to take it back on main
+    next: git hotfix ship '!414'   (takes it back on main too)
+    --
+    production after ########: taken back by rollback-prod-hotfix (job 1027)
+    last good: ########
+    no migrations in it: nothing forbids going back
+    error: it was in production and was rolled back (rollback-prod-hotfix, job 1027): ######## runs now, without it
+    hint: git hotfix ship '!414'   (takes it back on main too)
+    --
+    next: ######## took it back on main too; a new fix begins with: git hotfix start <slug>
+    ");
+}
+
+#[test]
 fn a_revert_that_conflicts_is_left_to_hands() {
     let lab = Lab::told("clean");
     let dev = lab.fixed();
