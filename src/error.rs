@@ -102,6 +102,12 @@ impl Problem {
         Problem { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
     }
 
+    /// Somebody was asked whether to do this, and did not say yes.
+    pub fn declined(what: impl fmt::Display) -> Self {
+        Problem::new(Kind::Refused, format!("not confirmed: {what}"))
+            .hint("nothing was done; run the same command again when it is wanted")
+    }
+
     /// Adds a cause below the ones already there.
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
         self.causes.push(cause.to_string());

@@ -3,7 +3,7 @@
 use super::{Exit, flow};
 use crate::cli::Named;
 use crate::context::Context;
-use crate::error::{Kind, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::hotfix::goal::Goal;
 
 /// Arguments of `abort`.
@@ -21,9 +21,7 @@ pub struct Args {
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let question = "Close the merge request and remove the branch on the remote?";
     if !args.assent.yes && !ctx.ui.confirm(question, "git hotfix abort --yes")? {
-        return Err(
-            Problem::new(Kind::Refused, "not confirmed: nothing was given up").hint("git hotfix status")
-        );
+        return Err(Problem::declined("close the merge request and remove the branch"));
     }
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &Goal::Abort, flow::Options::default())?;
     if let Some(problem) = ran.problem() {

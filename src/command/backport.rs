@@ -211,11 +211,10 @@ fn write_local(site: &Site<'_>, repo: &Repo, s: &Snapshot) -> Result<Vec<Ended>>
         else {
             continue;
         };
-        let idle = matches!(pick, Pick::AlreadyThere | Pick::Failed(_)) || reverted(s).is_some();
-        if idle || lane.lane.contained.known().is_some() {
+        if reverted(s).is_some() || lane.lane.contained.known().is_some() {
             continue;
         }
-        let made = site.write_backport(tip, landed, pick)?;
+        let Some(made) = site.write_backport(tip, landed, pick)? else { continue };
         let name = format!("refs/heads/{branch}");
         let kept = match repo.ref_tip(&name)? {
             None => {

@@ -86,7 +86,7 @@ fn prefix(ctx: &Context, given: Option<&Path>) -> Result<PathBuf> {
     };
     let from = ctx.globals.directory.clone().unwrap_or_default();
     std::path::absolute(from.join(&chosen)).map_err(|error| {
-        Problem::new(Kind::Usage, format!("“{}” is no directory", chosen.display()))
+        Problem::new(Kind::Usage, format!("“{}” is no place from here", chosen.display()))
             .because(error)
             .hint("git hotfix install --prefix ~/.local")
     })

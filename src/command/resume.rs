@@ -13,7 +13,7 @@ use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::DECLINED_LABEL;
 use crate::hotfix::site::{Selector, Site};
-use crate::hotfix::snapshot::{BranchContent, Lane, RequestState, Sha, Snapshot};
+use crate::hotfix::snapshot::{BranchContent, Landed, Lane, RequestState, Sha, Snapshot};
 use crate::hotfix::step::Acted;
 
 /// Prepares the work tree, or, run again when resolved, replaces the placeholder.
@@ -25,23 +25,6 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
             .hint("see how it will go: git hotfix backport --dry-run")
     })?;
     let dir = work_tree_dir(repo, &lane)?;
-    match lane.remote.known().map(|branch| &branch.content) {
-        Some(BranchContent::Recomputes | BranchContent::Resolved) => {
-            return settled(ctx, &mut site, repo, &lane, &dir);
-        }
-        // Resolved here, and pushed by hand.
-        Some(BranchContent::Foreign(_)) if held(ctx, repo, &lane, &dir)? == Held::WhatIsThere => {
-            return settled(ctx, &mut site, repo, &lane, &dir);
-        }
-        Some(BranchContent::Foreign(why)) => {
-            return Err(Problem::new(
-                Kind::Refused,
-                format!("{} is a person's own work: {why}", lane.branch.clone().unwrap_or_default()),
-            )
-            .hint("review it in its merge request; nothing of it is overwritten: git hotfix status"));
-        }
-        Some(BranchContent::Placeholder) | None => {}
-    }
     if lane.contained.known().is_some() {
         ctx.ui.line(format!("{} holds it already", lane.target));
         return Ok(Exit::Done);
@@ -67,6 +50,23 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
             _ => {}
         }
     }
+    match lane.remote.known().map(|branch| &branch.content) {
+        Some(BranchContent::Recomputes | BranchContent::Resolved) => {
+            return settled(ctx, &mut site, repo, landed, &lane, &dir);
+        }
+        // Resolved here, and pushed by hand.
+        Some(BranchContent::Foreign(_)) if held(ctx, repo, &lane, &dir)? == Held::WhatIsThere => {
+            return settled(ctx, &mut site, repo, landed, &lane, &dir);
+        }
+        Some(BranchContent::Foreign(why)) => {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("{} is a person's own work: {why}", lane.branch.clone().unwrap_or_default()),
+            )
+            .hint("review it in its merge request; nothing of it is overwritten: git hotfix status"));
+        }
+        Some(BranchContent::Placeholder) | None => {}
+    }
     let tip = oid(lane.tip.known(), &lane.target)?;
     let source = site.source(&s, landed)?;
     let mut existing = repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, &dir));
@@ -90,7 +90,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
         state = tree.continue_pick(base)?;
     }
     match state {
-        PickState::Committed(commit) => finish(ctx, &mut site, repo, &lane, &dir, commit),
+        PickState::Committed(commit) => finish(ctx, &mut site, repo, landed, &lane, &dir, commit),
         PickState::Unresolved(paths) => {
             ctx.ui.line(format!("resolve these in {}", dir.display()));
             for path in paths {
@@ -124,10 +124,7 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
                     name(&lane).replace('\'', "")
                 )))
         }
-        PickState::NotStarted | PickState::Resolved => {
-            Err(Problem::new(Kind::Failed, format!("the pick in {} did not begin", dir.display()))
-                .hint("remove that work tree and try again: git hotfix backport --abort"))
-        }
+        PickState::NotStarted | PickState::Resolved => Err(not_begun(&dir)),
     }
 }
 
@@ -210,10 +207,8 @@ fn work_tree_dir(repo: &Repo, lane: &Lane) -> Result<PathBuf> {
     let top = top.unwrap_or_else(|| repo.common_dir().to_owned());
     let branch = lane.branch.clone().unwrap_or_default().replace('/', "-");
     let own = top.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    top.parent().map(|parent| parent.join(format!("{own}-{branch}"))).ok_or_else(|| {
-        Problem::new(Kind::Refused, "there is no folder beside this clone for the work tree")
-            .hint("clone into a folder of its own, then: git hotfix backport --continue")
-    })
+    // A clone at the very top has no place beside it but itself.
+    Ok(top.parent().unwrap_or(&top).join(format!("{own}-{branch}")))
 }
 
 fn same_dir(one: &Path, other: &Path) -> bool {
@@ -232,6 +227,7 @@ fn finish(
     ctx: &Context,
     site: &mut Site<'_>,
     repo: &Repo,
+    landed: &Landed,
     lane: &Lane,
     dir: &Path,
     commit: Oid,
@@ -244,12 +240,15 @@ fn finish(
     match pushed.or_later()? {
         Acted::Changed(_) => {}
         Acted::Stale(why) | Acted::Unclear(why) | Acted::Limited(why, _) => {
-            return Err(Problem::new(Kind::Refused, format!("{branch} changed meanwhile: {why}")).hint(
-                format!("your resolution is kept; look, then: git hotfix backport --continue{}", name(lane)),
-            ));
+            return Err(Problem::new(Kind::Refused, format!("{branch} changed meanwhile: {why}"))
+                .because("your resolution is kept")
+                .hint(format!(
+                    "see what came in between, then: git hotfix backport --continue{}",
+                    name(lane)
+                )));
         }
     }
-    settled(ctx, site, repo, lane, dir)
+    settled(ctx, site, repo, landed, lane, dir)
 }
 
 /// What the work tree of a resolution holds.
@@ -281,6 +280,13 @@ fn held(ctx: &Context, repo: &Repo, lane: &Lane, dir: &Path) -> Result<Held> {
     })
 }
 
+/// Neither git's own pick nor a commit stands there: a hook of the user's may have taken it away.
+fn not_begun(dir: &Path) -> Problem {
+    Problem::new(Kind::Failed, format!("the pick in {} did not begin", dir.display())).hint(
+        "remove that work tree, and try again: git hotfix backport --abort && git hotfix backport --continue",
+    )
+}
+
 fn not_seen(target: &str) -> Problem {
     Problem::new(
         Kind::Unreachable,
@@ -290,7 +296,14 @@ fn not_seen(target: &str) -> Problem {
 }
 
 /// Mends labels, draft mark and description, and removes the work tree.
-fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &Path) -> Result<Exit> {
+fn settled(
+    ctx: &Context,
+    site: &mut Site<'_>,
+    repo: &Repo,
+    landed: &Landed,
+    lane: &Lane,
+    dir: &Path,
+) -> Result<Exit> {
     let s = site.observe(&Goal::Backport, &Floor::default())?;
     let of_lane = |s: &Snapshot| s.lanes.iter().find(|other| other.target == lane.target).cloned();
     let now = of_lane(&s).unwrap_or_else(|| lane.clone());
@@ -298,7 +311,7 @@ fn settled(ctx: &Context, site: &mut Site<'_>, repo: &Repo, lane: &Lane, dir: &P
         Some(request) if request.state == RequestState::Opened => (request.clone(), false),
         _ => {
             let mut floor = Floor::default();
-            floor.backports.insert(lane.target.clone(), site.open_resolved(&s, &now)?);
+            floor.backports.insert(lane.target.clone(), site.open_resolved(&s, landed, &now)?);
             let seen = of_lane(&site.observe(&Goal::Backport, &floor)?);
             let seen = seen.and_then(|lane| lane.merge_request.known().cloned());
             (seen.ok_or_else(|| not_seen(&lane.target))?, true)
@@ -342,10 +355,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_that_does_not_show_yet_is_said_whole() {
-        insta::assert_snapshot!(not_seen("develop").whole(), @"
+    fn what_did_not_come_about_is_said_whole() {
+        insta::assert_snapshot!(not_seen("develop").whole() + &not_begun(Path::new("/w")).whole(), @"
         the merge request to develop does not show yet that it is resolved (6)
           hint: run the same command again
+        the pick in /w did not begin (1)
+          hint: remove that work tree, and try again: git hotfix backport --abort && git hotfix backport --continue
         ");
     }
 }

@@ -67,7 +67,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         Some(dir) => {
             let dir = match dir {
                 Some(dir) => dir.clone(),
-                None => beside(repo, &args.slug)?,
+                None => beside(repo, &args.slug),
             };
             repo.add_worktree(&dir, tip, Some(&branch))?;
             made(repo.ref_tip(&full)? == Some(tip), &branch)?;
@@ -228,16 +228,15 @@ fn picked(completed: Completed<'_>, rev: &str, main: Oid, production: &str, slug
         )
     })?;
     let source = completed.landed(commit, commit, None)?;
-    let result = completed.pick(&source, &[main])?.pop().transpose()?;
-    match result.map(|picked| picked.outcome) {
-        Some(Outcome::Clean { trees, .. }) => {
-            Ok(write_picks(repo, &source, main, &trees, &Options::default())?)
-        }
-        Some(Outcome::AlreadyThere) => {
+    let unanswered =
+        || GitError::Answer { subcommand: "merge-tree".into(), what: "nothing about the pick".into() };
+    match completed.pick(&source, &[main])?.pop().ok_or_else(unanswered)??.outcome {
+        Outcome::Clean { trees, .. } => Ok(write_picks(repo, &source, main, &trees, &Options::default())?),
+        Outcome::AlreadyThere => {
             Err(Problem::new(Kind::Refused, format!("{production} has {} already", short(commit)))
                 .hint("nothing is missing there; see what production runs: git hotfix status"))
         }
-        Some(Outcome::Conflicts { paths, .. }) => {
+        Outcome::Conflicts { paths, .. } => {
             let paths: Vec<String> =
                 paths.iter().map(|path| format!("{} ({})", path.path, path.kind.name())).collect();
             Err(Problem::new(
@@ -246,8 +245,6 @@ fn picked(completed: Completed<'_>, rev: &str, main: Oid, production: &str, slug
             )
             .hint(by_hand(slug, &source, commit)))
         }
-        None => Err(Problem::new(Kind::Failed, "git gave no answer for the pick")
-            .hint(by_hand(slug, &source, commit))),
     }
 }
 
@@ -258,13 +255,11 @@ fn by_hand(slug: &str, source: &Source, commit: Oid) -> String {
     format!("pick it by hand: git hotfix start {slug} && git cherry-pick -x{mainline} {}", short(commit))
 }
 
-fn beside(repo: &Repo, slug: &str) -> Result<PathBuf> {
+fn beside(repo: &Repo, slug: &str) -> PathBuf {
     let top = repo.work_tree().unwrap_or(repo.common_dir());
     let name = top.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let parent = top.parent().ok_or_else(|| {
-        usage_problem("there is no folder beside this one", "git hotfix start --worktree <dir> <slug>")
-    })?;
-    Ok(parent.join(format!("{name}-{}", slug.replace('/', "-"))))
+    // A clone at the very top has no place beside it but itself.
+    top.parent().unwrap_or(top).join(format!("{name}-{}", slug.replace('/', "-")))
 }
 
 fn short(oid: Oid) -> String {

@@ -156,8 +156,9 @@ impl Site<'_> {
         self.kept.refs = None;
     }
 
-    /// Writes the picked commits (or the placeholder) onto `onto`, and gives the tip. Touches no ref.
-    pub fn write_backport(&self, onto: &Sha, landed: &Landed, pick: &Pick) -> Result<Oid> {
+    /// Writes the picked commits (or the placeholder) onto `onto`, and gives the tip; none where there is
+    /// nothing to write. Touches no ref.
+    pub fn write_backport(&self, onto: &Sha, landed: &Landed, pick: &Pick) -> Result<Option<Oid>> {
         act::write_backport(self, onto, landed, pick)
     }
 }

@@ -344,8 +344,7 @@ pub enum Acted {
 
 /// A dangerous step that nobody said yes to.
 pub fn declined(step: &Step) -> Problem {
-    Problem::new(Kind::Refused, format!("not confirmed: {}", step.words()))
-        .hint("nothing was done; run the same command again when it is wanted")
+    Problem::declined(step.words())
 }
 
 impl Acted {

@@ -64,9 +64,7 @@ impl Ui {
             // A prompt that ends early leaves the cursor hidden.
             let _ = console::Term::stderr().show_cursor();
             match error.kind() {
-                std::io::ErrorKind::Interrupted => {
-                    Problem::new(Kind::Interrupted, "interrupted at a question")
-                }
+                std::io::ErrorKind::Interrupted => interrupted(&question, flag),
                 _ => unanswered(&question, &error.to_string(), flag),
             }
         })
@@ -75,6 +73,12 @@ impl Ui {
     fn presentable(&self, words: &str) -> String {
         self.redact(&clean::clean_line(words))
     }
+}
+
+/// A signal ends the process from its own thread, so this is told only as JSON.
+fn interrupted(question: &str, flag: &str) -> Problem {
+    Problem::new(Kind::Interrupted, format!("interrupted at the question: {question}"))
+        .hint(format!("answer it on the command line: {flag}"))
 }
 
 fn unanswered(question: &str, why: &str, flag: &str) -> Problem {
@@ -88,6 +92,14 @@ mod tests {
     use super::*;
     use crate::ui::testing::{Paper, pipe, tty};
     use crate::ui::{Level, Screen};
+
+    #[test]
+    fn an_interrupted_question_is_said_whole() {
+        insta::assert_snapshot!(interrupted("Merge !412?", "git hotfix merge --yes").whole(), @"
+        interrupted at the question: Merge !412? (130)
+          hint: answer it on the command line: git hotfix merge --yes
+        ");
+    }
 
     #[test]
     fn without_a_terminal_the_refusal_names_the_flag() {

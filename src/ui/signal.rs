@@ -49,6 +49,12 @@ impl InFlight {
     }
 }
 
+fn no_thread(error: &std::io::Error) -> Problem {
+    Problem::new(Kind::Failed, "could not start the thread that listens for signals")
+        .because(error)
+        .hint("end other programs, or allow more of them, then run the same command again: ulimit -u 4096")
+}
+
 /// How the terminal's input behaves before anything of ours changes it.
 fn calm_terminal() -> Option<Termios> {
     tcgetattr(rustix::stdio::stdin()).ok()
@@ -71,7 +77,7 @@ impl Ui {
         let mut incoming = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| {
             Problem::new(Kind::Failed, "could not listen for signals")
                 .because(error)
-                .hint("run it again; if it stays, raise the limit of open files (`ulimit -n`)")
+                .hint("allow more open files, then run the same command again: ulimit -n 1024")
         })?;
         let (ui, terminal) = (self.clone(), calm_terminal());
         let watch = thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -83,11 +89,7 @@ impl Ui {
                 leave();
             }
         });
-        watch.map(drop).map_err(|error| {
-            Problem::new(Kind::Failed, "could not start the thread that listens for signals")
-                .because(error)
-                .hint("end other programs, or raise the limit of processes (`ulimit -u`)")
-        })
+        watch.map(drop).map_err(|error| no_thread(&error))
     }
 
     /// Says that it was interrupted, what was in flight, and how to go on; nothing is said after that.
@@ -157,6 +159,16 @@ mod tests {
         ui.in_flight().clear();
         ui.error(&Problem::new(Kind::Interrupted, "interrupted"));
         assert_eq!(paper.err.read(), "interrupted; run it again to go on\n\u{1b}[?25h");
+    }
+
+    #[test]
+    fn a_machine_without_room_for_a_thread_is_said_whole() {
+        let full = std::io::Error::from_raw_os_error(rustix::io::Errno::AGAIN.raw_os_error());
+        insta::assert_snapshot!(no_thread(&full).whole(), @"
+        could not start the thread that listens for signals (1)
+          caused by: Resource temporarily unavailable (os error 11)
+          hint: end other programs, or allow more of them, then run the same command again: ulimit -u 4096
+        ");
     }
 
     #[test]

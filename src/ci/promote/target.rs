@@ -5,7 +5,7 @@ use url::Url;
 use crate::ci::registry::{Login, Reference, Registries, Version};
 use crate::config::{App, Config, Env, Health, env};
 use crate::error::{Kind, Problem, Result};
-use crate::http::{Origin, Secret};
+use crate::http::Secret;
 
 /// One app, as it is to be promoted.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl<'a> Images<'a> {
 
     /// The credentials to read them with: the registry user's, else the job's token. The issuer that GitLab's
     /// registry sends to is GitLab itself, which `CI_SERVER_URL` names.
-    pub fn log_in(&self, registries: &mut Registries, source: &Origin) -> Result<()> {
+    pub fn log_in(&self, registries: &mut Registries, source: &Reference) -> Result<()> {
         let pairs = [
             (self.env.get(env::CI_REGISTRY_USER), self.env.get(env::CI_REGISTRY_PASSWORD)),
             (Some("gitlab-ci-token"), self.env.get(env::CI_JOB_TOKEN)),
@@ -58,7 +58,7 @@ impl<'a> Images<'a> {
         let found = pairs.into_iter().find_map(|(user, secret)| Some((user?, Secret::new(secret?)?)));
         // A public image needs none; where one is needed the registry says so.
         let Some((user, secret)) = found else { return Ok(()) };
-        let mut login = Login::new(&url_of(source)?, user, secret)?;
+        let mut login = Login::new(source.registry(), user, secret)?;
         if let Some(server) = self.env.get(env::CI_SERVER_URL).and_then(|text| Url::parse(text).ok()) {
             login = login.realm(&server)?;
         }
@@ -79,14 +79,6 @@ impl<'a> Images<'a> {
             ))
         })
     }
-}
-
-/// The address of an origin.
-pub(super) fn url_of(origin: &Origin) -> Result<Url> {
-    Url::parse(&origin.to_string()).map_err(|why| {
-        Problem::new(Kind::Config, format!("{origin} is no address: {why}"))
-            .hint("git hotfix doctor --config")
-    })
 }
 
 /// Every app that is to be promoted, in the order of the configuration; `only` some of them where it names any.

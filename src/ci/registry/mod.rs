@@ -98,6 +98,12 @@ impl Login {
     }
 }
 
+fn no_network(error: &std::io::Error) -> Problem {
+    Problem::new(Kind::Failed, "cannot prepare for the network")
+        .because(error)
+        .hint("allow more open files, then run the same command again: ulimit -n 1024")
+}
+
 fn private(url: &Url) -> Result<Origin> {
     let wrong = |why: String| {
         Problem::new(Kind::Config, why).hint(
@@ -314,26 +320,17 @@ impl Registries {
                 sibling.client.want(&sibling.repository, "pull").await;
             }
             // The run holds the only sender, so that the events end with it.
-            let copying = tokio::spawn(copy::copy(run, parallel));
-            while let Some(event) = events.recv().await {
-                progress(event);
-            }
-            copying.await
+            let told = async {
+                while let Some(event) = events.recv().await {
+                    progress(event);
+                }
+            };
+            tokio::join!(copy::copy(run, parallel), told).0
         });
-        match results {
-            Ok(results) => {
-                let explain = |(result, transfer): (Result<Copied>, &Transfer<'_>)| {
-                    result.map_err(|problem| self.explain(problem, &transfer.to, "push to"))
-                };
-                results.into_iter().zip(transfers).map(explain).collect()
-            }
-            Err(error) => {
-                let problem = Problem::new(Kind::Failed, "the copy stopped")
-                    .because(error)
-                    .hint("run the same command again: it goes on from what is there");
-                transfers.iter().map(|_| Err(problem.clone())).collect()
-            }
-        }
+        let explain = |(result, transfer): (Result<Copied>, &Transfer<'_>)| {
+            result.map_err(|problem| self.explain(problem, &transfer.to, "push to"))
+        };
+        results.into_iter().zip(transfers).map(explain).collect()
     }
 
     /// Adds what mends a refusal.
@@ -379,11 +376,7 @@ impl Registries {
             return Ok(runtime);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| {
-            Problem::new(Kind::Failed, "cannot prepare for the network")
-                .because(error)
-                .hint("run the same command again")
-        })?;
+        let runtime = runtime.map_err(|error| no_network(&error))?;
         Ok(self.runtime.get_or_init(|| runtime))
     }
 }

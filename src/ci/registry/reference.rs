@@ -113,6 +113,11 @@ impl Reference {
         Reference::new(&registry, repository, Version::Tag(tag.to_owned()))
     }
 
+    /// The address of the registry.
+    pub fn registry(&self) -> &Url {
+        &self.registry
+    }
+
     /// The origin that its credentials are for.
     pub fn origin(&self) -> &Origin {
         &self.origin

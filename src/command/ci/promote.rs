@@ -190,7 +190,7 @@ fn registries(ctx: &Context, config: &Config, images: &Images<'_>, targets: &[Ta
     };
     let mut registries = Registries::new(options, ctx.clock.clone());
     if let Some(first) = targets.first() {
-        images.log_in(&mut registries, first.source.origin())?;
+        images.log_in(&mut registries, &first.source)?;
     }
     registries.login(Login::new(&config.promote.heroku_registry.value, "_", ground::key(ctx)?)?);
     Ok(registries)

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use super::failed;
 use super::here::Here;
 use crate::config::KEYS;
-use crate::error::{Kind, Problem, Result};
+use crate::error::Result;
 use crate::git::Git;
 use crate::sim::{Scenario, Server};
 
@@ -138,11 +138,9 @@ impl Sandbox {
     pub(super) fn resolve(&self) -> Result<(String, Vec<String>)> {
         let listing = self.git.call("worktree").args(["list", "--porcelain"]).cwd(&self.clone_dir()).ok()?;
         let text = String::from_utf8_lossy(&listing).into_owned();
-        let tree = text.lines().filter_map(|line| line.strip_prefix("worktree ")).nth(1).map(PathBuf::from);
-        let Some(tree) = tree else {
-            return Err(Problem::new(Kind::Failed, "no work tree stands beside the clone")
-                .hint("this is a defect of git-hotfix: please report it"));
-        };
+        let mut trees = text.lines().filter_map(|line| line.strip_prefix("worktree "));
+        // The clone itself comes first, and what stands beside it last.
+        let tree = trees.next_back().map_or_else(|| self.clone_dir(), PathBuf::from);
         let names = self.git.call("diff").args(["--name-only", "--diff-filter=U"]).cwd(&tree).ok()?;
         let paths: Vec<String> = String::from_utf8_lossy(&names).lines().map(str::to_owned).collect();
         for path in &paths {

@@ -84,8 +84,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     Context::migrations(&config)?;
     ctx.ui.document(&text);
     if !args.yes && !ctx.ui.confirm(&format!("write {}?", path.display()), "git hotfix init --yes")? {
-        return Err(Problem::new(Kind::Refused, "not confirmed: nothing was written")
-            .hint("run it again when it is wanted: git hotfix init"));
+        return Err(Problem::declined(format!("write {}", path.display())));
     }
     write(&path, &text, args.force)?;
     ctx.ui.say(format!("wrote {}", path.display()));

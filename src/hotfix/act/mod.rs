@@ -31,7 +31,9 @@ pub(super) fn act(site: &Site<'_>, step: &Step, consent: Option<&Consent>) -> Re
         }
         Step::DeleteRemoteBranch { branch, at } => push(site, branch, None, Expect::At(oid(at)?), true),
         Step::PushBackport { branch, onto, landed, pick, .. } => {
-            let tip = write_backport(site, onto, landed, pick)?;
+            let Some(tip) = write_backport(site, onto, landed, pick)? else {
+                return Ok(Acted::Stale("there is nothing to write for this pick".to_owned()));
+            };
             push(site, branch, Some(tip), Expect::Absent, false)
         }
         Step::Open { .. } => open(gitlab(site)?, step),
@@ -75,8 +77,14 @@ pub(super) fn act(site: &Site<'_>, step: &Step, consent: Option<&Consent>) -> Re
     }
 }
 
-/// Writes the picked commits, or the placeholder, and gives the tip. Touches no ref.
-pub(super) fn write_backport(site: &Site<'_>, onto: &Sha, landed: &Landed, pick: &Pick) -> Result<Oid> {
+/// Writes the picked commits, or the placeholder, and gives the tip; none where the pick changes nothing, or
+/// failed. Touches no ref.
+pub(super) fn write_backport(
+    site: &Site<'_>,
+    onto: &Sha,
+    landed: &Landed,
+    pick: &Pick,
+) -> Result<Option<Oid>> {
     let repo = clone(site)?;
     let onto = oid(onto)?;
     let source = of_landed(repo, landed, oid(&landed.commit)?)?;
@@ -85,16 +93,13 @@ pub(super) fn write_backport(site: &Site<'_>, onto: &Sha, landed: &Landed, pick:
     match pick {
         Pick::Clean { trees } => {
             let trees = trees.iter().map(oid).collect::<Result<Vec<Oid>>>()?;
-            Ok(commit::write_picks(repo, &source, onto, &trees, &options)?)
+            Ok(Some(commit::write_picks(repo, &source, onto, &trees, &options)?))
         }
         Pick::Conflicts(paths) => {
             let paths: Vec<ConflictPath> = paths.iter().map(as_bytes).collect();
-            Ok(commit::write_placeholder(repo, &source, onto, &paths, &options)?)
+            Ok(Some(commit::write_placeholder(repo, &source, onto, &paths, &options)?))
         }
-        Pick::AlreadyThere | Pick::Failed(_) => {
-            Err(Problem::new(Kind::Failed, "there is nothing to write for this pick")
-                .hint("git hotfix backport --dry-run"))
-        }
+        Pick::AlreadyThere | Pick::Failed(_) => Ok(None),
     }
 }
 

@@ -76,15 +76,10 @@ impl Site<'_> {
     }
 
     /// Opens the merge request of a resolved branch that has none.
-    pub fn open_resolved(&self, s: &Snapshot, lane: &Lane) -> Result<u64> {
-        let Some((landed, branch)) = s.landed.known().zip(lane.branch.clone()) else {
-            return Err(
-                Problem::new(Kind::Unreachable, "the landed commit is not known").hint("git hotfix status")
-            );
-        };
+    pub fn open_resolved(&self, s: &Snapshot, landed: &Landed, lane: &Lane) -> Result<u64> {
         let hotfix = s.merge_request.known().map_or_else(String::new, |mr| format!(" of !{}", mr.iid));
         let new = NewMergeRequest {
-            source_branch: branch,
+            source_branch: lane.branch.clone().unwrap_or_default(),
             target_branch: lane.target.clone(),
             title: describe::backport_title(&lane.target, landed, false),
             description: format!(

@@ -35,7 +35,8 @@ pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
         };
         return Ok(Found { branch, request: None, candidates: Vec::new(), asked: false });
     };
-    let by_iid = |iid: u64| by_iid(gitlab, &production, iid);
+    let remote = site.settings.remote.clone();
+    let by_iid = |iid: u64| by_iid(gitlab, &remote, &production, iid);
     if let Some(iid) = floor.merge_request.or(site.kept.request) {
         return by_iid(iid);
     }
@@ -82,7 +83,7 @@ pub(super) fn resolve(site: &mut Site<'_>, floor: &Floor) -> Result<Found> {
 }
 
 /// The merge request of that number; that of a backport stands for the hotfix it takes back.
-fn by_iid(gitlab: &Client, production: &str, iid: u64) -> Result<Found> {
+fn by_iid(gitlab: &Client, remote: &str, production: &str, iid: u64) -> Result<Found> {
     let mr = gitlab.merge_request(iid).map_err(|error| match error.says_absent() {
         true => Problem::new(Kind::Config, format!("there is no merge request !{iid}"))
             .because("GitLab says the same of one that the token's user may not see")
@@ -91,7 +92,7 @@ fn by_iid(gitlab: &Client, production: &str, iid: u64) -> Result<Found> {
     })?;
     if mr.target_branch != production {
         return match taken_back(gitlab, production, &mr.source_branch)? {
-            Some(hotfix) => by_iid(gitlab, production, hotfix),
+            Some(hotfix) => by_iid(gitlab, remote, production, hotfix),
             None => Err(Problem::new(
                 Kind::Refused,
                 format!("!{iid} is no hotfix: it goes to {}, not to {production}", mr.target_branch),
@@ -102,7 +103,9 @@ fn by_iid(gitlab: &Client, production: &str, iid: u64) -> Result<Found> {
     if mr.is_from_fork() {
         return Err(Problem::new(Kind::Refused, format!("!{iid} comes from a fork"))
             .because("git hotfix pushes and deploys from branches of the project itself")
-            .hint("push the branch to the project, then: git hotfix open"));
+            .hint(format!(
+                "bring it here: git fetch {remote} refs/merge-requests/{iid}/head && git switch -c hotfix/fork-{iid} FETCH_HEAD && git hotfix open hotfix/fork-{iid}"
+            )));
     }
     Ok(Found {
         branch: Some(mr.source_branch.clone()),

@@ -7,5 +7,6 @@ mod ladder;
 mod migration;
 mod on_the_way;
 mod promote;
+mod rare;
 mod refusals;
 mod way_back;

@@ -173,6 +173,16 @@ fn whatever_is_in_the_way_of_an_image_is_said_with_its_mend() {
 }
 
 #[test]
+fn a_machine_without_files_left_is_said_whole() {
+    let full = std::io::Error::from_raw_os_error(24);
+    insta::assert_snapshot!(no_network(&full).whole(), @"
+    cannot prepare for the network (1)
+      caused by: Too many open files (os error 24)
+      hint: allow more open files, then run the same command again: ulimit -n 1024
+    ");
+}
+
+#[test]
 fn whatever_is_in_the_way_of_a_copy_is_said_with_its_mend() {
     let document = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"no"}}]}}"#);
     let layer = || raw(200, "", &sample().layer);
