@@ -214,6 +214,17 @@ fn vote(s: &Snapshot, deployment: &Deployment, slots: &[Slot], ballot: &Ballot) 
                     );
                 }
                 _ => {
+                    let hidden = |slot: &&Slot| {
+                        slot.filled_by.is_none() && slot.rule.is_some_and(|rule| rule.may.is_empty())
+                    };
+                    if let Some(Slot { role: Role { name, .. }, .. }) = slots.iter().find(hidden) {
+                        // Not being shown the members of a group is no word about who is in it.
+                        return Check::blocked(
+                            Kind::Config,
+                            format!("GitLab shows nobody who can fill {name}"),
+                            format!("if it is you who can, say so: git hotfix approve --as {name}"),
+                        );
+                    }
                     return refused(
                         format!("{} can fill none of the roles that must approve", me.username),
                         "ask those who can: git hotfix ask --post   (who that is: git hotfix status)"

@@ -73,6 +73,27 @@ fn a_git_that_says_yes_and_does_nothing_cuts_no_branch() {
     dev.run_moving(&["start", "login-500"]).ends(0);
 }
 
+/// Not being shown who is in a group says nothing about who is in it.
+#[test]
+fn who_may_approve_can_be_hidden() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    for args in [&["open"][..], &["wait", "review"], &["merge", "--yes"], &["wait", "build"]] {
+        dev.run(args).ends(0);
+    }
+    let bo = lab.desk("bo");
+    let hide = || {
+        let refusal = Fault::before(What::Status(403));
+        lab.server.inject(FaultPlan::next("GET", "/members/all", refusal));
+    };
+    hide();
+    let ran = bo.run(&["approve", "--yes", "!412"]).ends(4);
+    assert!(ran.err.contains("GitLab shows nobody who can fill tech-lead"), "{}", ran.err);
+    assert!(ran.err.contains("git hotfix approve '!412' --as tech-lead"), "{}", ran.err);
+    hide();
+    bo.run(&["approve", "--yes", "!412", "--as", "tech-lead"]).ends(0).says("tech-lead");
+}
+
 #[test]
 fn two_laptops_at_once_make_one_of_everything() {
     // A job that ends between a look and a play cannot be told from one that waits: it must outlive that.
