@@ -164,6 +164,11 @@ impl GitError {
         matches!(self, GitError::Failed { stderr, .. } if says(stderr, &["cannot lock ref"]))
     }
 
+    /// Whether a branch is said to be missing on the remote.
+    pub(super) fn finds_no_branch(&self) -> bool {
+        matches!(self, GitError::Failed { stderr, .. } if says(stderr, NO_BRANCH))
+    }
+
     /// Whether it was the line, or what is at its other end, that failed.
     fn silent(&self) -> bool {
         match self {

@@ -131,6 +131,16 @@ impl Repo {
         match self.fetch_once(fetch) {
             // Somebody else, such as an editor, fetched meanwhile: now it is where they left it.
             Err(error) if error.lost_a_race() => self.fetch_once(fetch),
+            Err(error) if error.finds_no_branch() => {
+                let source = |spec: &'_ String| spec.split(':').next().map(|from| from.replace('+', ""));
+                let sources: Vec<String> = fetch.refspecs.iter().filter_map(source).collect();
+                let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+                // Which of them are there is known only where a server of git's answers.
+                match self.ls_remote(fetch.remote, &sources, fetch.credential)?.is_empty() {
+                    true => Err(error),
+                    false => self.fetch_once(fetch),
+                }
+            }
             outcome => outcome,
         }
     }

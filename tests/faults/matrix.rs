@@ -54,12 +54,6 @@ impl Kind {
         code == ends || own.contains(&code)
     }
 
-    /// Whether git took what it was answered for a remote without branches, as one that is named wrong.
-    fn hides_branches(&self, run: &Ran) -> bool {
-        matches!(self.fault.what, What::Body(_) | What::SignInPage)
-            && run.err.contains("couldn't find remote ref")
-    }
-
     /// Whether a client has to give up by itself.
     pub(crate) fn never_ends(&self) -> bool {
         matches!(self.fault.what, What::Hang | What::Body(_))
@@ -94,51 +88,53 @@ pub(crate) fn undisturbed(scenario: &Scenario, ready: &Ready) -> Result<Vec<Exch
     Ok(trace)
 }
 
-/// One case; whether its exchange was there.
+/// One case: a run for each fault, and a plain one; whether the first fault's exchange was there.
 pub(crate) fn case(
     scenario: &Scenario,
     ready: &Ready,
-    n: u64,
-    kind: &Kind,
+    faults: &[(u64, Kind)],
     look_twice: bool,
 ) -> Result<bool, String> {
     let lab = ready.open(scenario.story);
-    let mut seat = scenario.seat(&lab);
-    if kind.never_ends() {
-        // What never ends is given up after ten times as long.
-        seat = seat.with("GIT_HOTFIX_TIMEOUT", "1s");
+    let plain = scenario.seat(&lab);
+    let before = Manifest::of(&plain.dir());
+    let (mut hurt, mut said) = (false, String::new());
+    for (n, kind) in faults {
+        let seat = match kind.never_ends() {
+            // What never ends is given up after ten times as long.
+            true => plain.clone().with("GIT_HOTFIX_TIMEOUT", "1s"),
+            false => plain.clone(),
+        };
+        let (seen, triggered) = (lab.server.requests().len(), lab.server.faults_triggered());
+        lab.server.inject(kind.at(*n));
+        let run = seat.run(scenario.args);
+        let struck = lab.server.faults_triggered() > triggered;
+        lab.server.lift_faults();
+        if !struck && run.code != scenario.ends {
+            return Err(told("never struck", &run));
+        }
+        if !struck && said.is_empty() {
+            return Ok(false);
+        }
+        said += &format!("{} at exchange {n}: {}\n", kind.name(), at(&lab, seen, *n));
+        disturbed(
+            scenario,
+            &lab,
+            &seat,
+            &before,
+            &run,
+            |code| kind.allows(code, scenario.ends),
+            &lab.since(seen),
+        )
+        .map_err(|why| format!("{said}{why}"))?;
+        said += &format!("it ended with {}: {}\n", run.code, run.err);
+        hurt |= run.code != scenario.ends;
     }
-    let before = Manifest::of(&seat.dir());
-    let seen = lab.server.requests().len();
-    lab.server.inject(kind.at(n));
-    let run = seat.run(scenario.args);
-    let struck = lab.server.faults_triggered() > 0;
-    lab.server.lift_faults();
-    let what = format!("{} at exchange {n}: {}", kind.name(), at(&lab, seen, n));
-    if !struck && run.code != scenario.ends {
-        return Err(told("never struck", &run));
-    }
-    if !struck {
-        return Ok(false);
-    }
-    disturbed(
-        scenario,
-        &lab,
-        &seat,
-        &before,
-        &run,
-        |code| kind.allows(code, scenario.ends) || (code == 4 && kind.hides_branches(&run)),
-        &lab.since(seen),
-    )
-    .map_err(|why| format!("{what}\n{why}"))?;
-    if run.code == scenario.ends && !look_twice {
+    if !hurt && !look_twice {
         return Ok(true);
     }
-    // A client that gave up may have left a request behind that is still being answered.
-    seat.vars.retain(|(name, _)| *name != "GIT_HOTFIX_TIMEOUT");
-    again(scenario, &lab, &seat)
-        .map_err(|why| format!("{what}\nit ended with {}: {}\n{why}", run.code, run.err))?;
-    untouched(scenario, &seat, &before).map_err(|why| format!("{what}\n{why}"))?;
+    again(scenario, &lab, &plain).map_err(|why| format!("{said}{why}"))?;
+    untouched(scenario, &plain, &before).map_err(|why| format!("{said}{why}"))?;
     Ok(true)
 }
 

@@ -47,6 +47,24 @@ fn what_was_just_opened_may_be_seen_late() {
     }
 }
 
+/// Git takes a page that is answered with 200 for a remote without branches.
+#[test]
+fn a_page_in_place_of_the_remote_is_no_word_about_its_branches() {
+    let page = Fault::before(What::SignInPage);
+    for (plan, code) in [(FaultPlan::nth(3, page.clone()), 0), (FaultPlan::from(3, page.clone()), 6)] {
+        let lab = Lab::told("clean");
+        let dev = lab.desk("dev");
+        let seen = lab.server.requests().len();
+        lab.server.inject(plan);
+        let ran = dev.run_moving(&["start", "login-500"]).ends(code);
+        let struck = lab.server.requests()[seen..].iter().position(|one| one.fault.is_some()).unwrap();
+        let fetched = lab.server.requests().split_off(seen + struck - 1);
+        assert!(fetched[0].path.contains("/git-upload-pack"), "what was listed: {}", fetched[0].path);
+        assert!(fetched[1].path.contains("/info/refs"), "what is fetched: {}", fetched[1].path);
+        assert!(!ran.err.contains("couldn't find remote ref"), "{}", ran.err);
+    }
+}
+
 /// Done is what was read, not what git said.
 #[cfg(unix)]
 #[test]
