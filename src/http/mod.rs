@@ -10,6 +10,7 @@
 //!
 //! It knows nothing of GitLab, prints nothing, and keeps no secret in any text it returns.
 
+mod answer;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -24,7 +25,6 @@ mod tests;
 mod token;
 pub mod wire;
 
-use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::blocking;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use url::Url;
 
 use crate::clock::Clock;
@@ -40,6 +40,7 @@ use crate::trace;
 
 use error::{caused_by_tls, deepest};
 
+pub use answer::RateLimit;
 pub use error::Error;
 pub use origin::Origin;
 pub use request::{Method, Request, Response, encode};
@@ -72,15 +73,6 @@ impl Default for Options {
             retry: Retry::default(),
         }
     }
-}
-
-/// What the server last said about its rate limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Requests left in the current window.
-    pub remaining: u64,
-    /// When the window ends, by the server's clock.
-    pub reset: Timestamp,
 }
 
 /// A client for one base URL. Making one costs nothing: no network, no TLS set-up.
@@ -288,76 +280,6 @@ impl Http {
         Ok(url)
     }
 
-    /// Reads status and headers, and remembers what they tell in passing.
-    fn head(&self, answer: &blocking::Response) -> Response {
-        let headers = answer.headers().clone();
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let now = self.clock.now();
-        let date = text("date").and_then(retry::http_date);
-        let retry_after = text("retry-after").and_then(|value| retry::retry_after(value, date, now));
-        {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(date) = date {
-                seen.offset = Some(date.duration_since(now));
-            }
-            seen.rate_limit = rate_limit(&headers).or(seen.rate_limit);
-        }
-        Response { status: answer.status().as_u16(), headers, body: Vec::new(), retry_after }
-    }
-
-    fn read_whole(&self, request: &Request, answer: blocking::Response) -> Result<Vec<u8>, Error> {
-        let status = answer.status();
-        let mut body = Vec::new();
-        let mut whole = true;
-        let outcome = self.read_pieces(answer, &mut |piece| {
-            whole = body.len() + piece.len() <= BODY_CAP;
-            if whole {
-                body.extend_from_slice(piece);
-                return ControlFlow::Continue(());
-            }
-            ControlFlow::Break(())
-        });
-        let why = match outcome {
-            Ok(()) if whole => return Ok(body),
-            Ok(()) if request.method.reads() => {
-                return Err(Error::TooLarge { call: self.redact(&request.call()), cap: BODY_CAP });
-            }
-            Ok(()) => format!("the answer is longer than {BODY_CAP} bytes"),
-            Err(why) => why,
-        };
-        // A 3xx or 4xx says that nothing was done, even if its explanation broke off.
-        if request.method.reads() {
-            Err(self.unreachable(&why))
-        } else if status.is_success() || status.is_server_error() {
-            Err(Error::Ambiguous { call: self.redact(&request.call()), why: self.redact(&why) })
-        } else {
-            Ok(body)
-        }
-    }
-
-    fn read_pieces(
-        &self,
-        mut answer: blocking::Response,
-        take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-    ) -> Result<(), String> {
-        let start = self.clock.elapsed();
-        let mut buffer = [0; 16 << 10];
-        loop {
-            let length = match answer.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(length) => length,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(format!("the answer broke off: {}", deepest(&error))),
-            };
-            if take(buffer.get(..length).unwrap_or_default()).is_break() {
-                return Ok(());
-            }
-            if self.clock.elapsed().saturating_sub(start) > self.options.total {
-                return Err(format!("the answer took longer than {} s", self.options.total.as_secs()));
-            }
-        }
-    }
-
     fn unreachable(&self, why: &str) -> Error {
         Error::Unreachable { origin: self.origin.clone(), why: self.redact(why) }
     }
@@ -400,12 +322,4 @@ fn worth_retrying(response: &Response) -> bool {
         409 => String::from_utf8_lossy(&response.body).contains("Resource lock"),
         _ => false,
     }
-}
-
-fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    Some(RateLimit {
-        remaining: u64::try_from(number("ratelimit-remaining")?).ok()?,
-        reset: Timestamp::from_second(number("ratelimit-reset")?).ok()?,
-    })
 }
