@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use git_hotfix::sim::{Exchange, Scenario, Server, Setup, World};
@@ -25,6 +26,8 @@ pub(crate) struct Ready {
 pub(crate) struct Lab {
     pub(crate) server: Server,
     pub(crate) story: Scenario,
+    /// A merge request that a person closed, and in whose place another one stands open.
+    pub(crate) replaced: OnceLock<u64>,
     dir: tempfile::TempDir,
 }
 
@@ -62,7 +65,7 @@ impl Ready {
         }
         let config = "[init]\n\tdefaultBranch = main\n[core]\n\tfsync = none\n[gc]\n\tauto = 0\n";
         std::fs::write(dir.path().join("home/gitconfig"), config).unwrap();
-        let lab = Lab { server: Server::start(world).unwrap(), story, dir };
+        let lab = Lab { server: Server::start(world).unwrap(), story, replaced: OnceLock::new(), dir };
         prepare(&lab);
         let (world, url) = (lab.server.with_world(|world| world.clone()), lab.server.url());
         let Lab { dir, .. } = lab;
@@ -79,7 +82,7 @@ impl Ready {
         ];
         copy(self.dir.path(), dir.path(), &swaps, false);
         let story = Scenario::named(story).unwrap().at_once();
-        Lab { server, story, dir }
+        Lab { server, story, replaced: OnceLock::new(), dir }
     }
 }
 

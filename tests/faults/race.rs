@@ -310,8 +310,12 @@ impl Colleague {
     fn reopens(&self, lab: &Lab) {
         if let Some(iid) = self.by_hand.closed {
             let path = format!("merge_requests/{iid}");
-            lab.server
-                .with_world(|world| world.api_as("mia", "PUT", &path, json!({"state_event": "reopen"})));
+            let reopen = json!({"state_event": "reopen"});
+            let answer = lab.server.with_world(|world| world.api_as("mia", "PUT", &path, reopen));
+            // GitLab refuses where another one is open for the same branches.
+            if !answer.is_success() {
+                let _ = lab.replaced.set(iid);
+            }
         }
     }
 }

@@ -217,9 +217,15 @@ fn started(lab: &Lab) -> Result<(), String> {
     that(status.is_empty(), || format!("the work tree is not clean: {status}"))
 }
 
+/// The merge requests to a branch, but for one that a person closed and that was opened anew.
+fn requests_to(lab: &Lab, target: &str) -> Vec<Value> {
+    let replaced = lab.replaced.get().copied();
+    let counts = |row: &Value| row["target_branch"] == target && row["iid"].as_u64() != replaced;
+    lab.rows("merge_requests").into_iter().filter(counts).collect()
+}
+
 fn to_main(lab: &Lab) -> Result<Value, String> {
-    let rows: Vec<Value> =
-        lab.rows("merge_requests").into_iter().filter(|row| row["target_branch"] == "main").collect();
+    let rows = requests_to(lab, "main");
     match rows.as_slice() {
         [one] => Ok(one.clone()),
         rows => Err(format!("{} merge requests to main", rows.len())),
@@ -296,8 +302,7 @@ fn backport(lab: &Lab) -> Result<Value, String> {
     let landed = lab.tip("main").unwrap_or_default();
     let wanted = format!("backport/develop-{}", &landed[..8]);
     that(branches == [wanted], || format!("the backport branches are {branches:?}"))?;
-    let rows: Vec<Value> =
-        lab.rows("merge_requests").into_iter().filter(|row| row["target_branch"] == "develop").collect();
+    let rows = requests_to(lab, "develop");
     that(rows.len() == 1, || format!("{} merge requests to develop", rows.len()))?;
     let mr = lab.get(&format!("merge_requests/{}", rows[0]["iid"]));
     that(mr["state"] == "opened", || format!("the backport is {}", mr["state"]))?;
