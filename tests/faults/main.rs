@@ -4,12 +4,13 @@
 //! `--seed N`, `--only <text>` (cases whose name holds it), `--slice i/n` (every n-th unit, from the i-th), and
 //! `HOTFIX_BIN` for another program than `target/release/git-hotfix`.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a test stops where it fails, and says what it tested with"
+    reason = "a test stops where it fails, says what it tested with, and takes its own time"
 )]
 
 mod dice;
