@@ -39,8 +39,19 @@ fn without_migrations_there_is_nothing_to_do() {
     let before = yard.commit.clone();
     let landed = land(&yard.gitlab, "hotfix/text", "apps/portal/app/login.rb", "# fixed\n");
     let yard = at(yard, &landed);
-    let log = ends(&yard.runner.runs(&["ci", "migrate", "--since", &before, "--", "rake"]), 0);
+    let since = ["ci", "migrate", "--since", &before];
+    let log = ends(&yard.runner.runs(&[&since[..], &["--app", "admin", "--", "rake"]].concat()), 0);
     assert!(log.contains("no migrations since") && log.contains("nothing to do"), "{log}");
+    assert!(!log.contains("warning"), "{log}");
+    // What is wrong with the job is said before the day it matters.
+    for (args, wrong) in [
+        (&["--app", "shop"][..], "which app shop is on Heroku is not configured"),
+        (&["--", "rake"], "3 apps are configured, and the command runs in one of them"),
+    ] {
+        let log = ends(&yard.runner.runs(&[&since[..], args].concat()), 0);
+        assert!(log.contains("nothing to do"), "{log}");
+        assert!(log.contains(&format!("warning: with migrations this job would fail: {wrong}")), "{log}");
+    }
     assert!(yard.heroku.requests().is_empty());
 }
 

@@ -64,17 +64,34 @@ pub(super) fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let found = migrations(&changed, &Context::migrations(&ground.config)?);
     let since = before.map_or("the beginning".to_owned(), |id| short(&id.to_string()).to_owned());
     let range = format!("since {since}, which production ran before {}", short(&ground.commit));
+    let apps = runs_in(&ground, &args);
     if found.is_empty() {
         ctx.ui.line(format!("no migrations {range}: nothing to do"));
+        if let Err(problem) = apps {
+            ctx.ui.warn(&format!("with migrations this job would fail: {problem}"));
+        }
         return Ok(Exit::Done);
     }
     ctx.ui.say(format!("{} migrations {range}:", found.len()));
     for path in &found {
         ctx.ui.say(format!("  {path}"));
     }
-    match args.command.is_empty() {
-        true => by_release_phase(ctx, &ground, args.app.as_deref()),
-        false => by_command(ctx, &ground, args.app.as_deref(), &shell_line(&args.command)),
+    match (args.command.as_slice(), apps?.as_slice()) {
+        (command @ [_, ..], [(app, name)]) => by_command(ctx, &ground, app, name, &shell_line(command)),
+        (_, apps) => by_release_phase(ctx, &ground, apps),
+    }
+}
+
+/// The apps that are looked at, or the one that a command runs in.
+fn runs_in<'a>(ground: &'a Ground<'_>, args: &Args) -> Result<Vec<(&'a App, &'a str)>> {
+    let apps = apps(ground, args.app.as_deref())?;
+    match apps.len() {
+        1 => Ok(apps),
+        _ if args.command.is_empty() => Ok(apps),
+        several => Err(usage_problem(
+            format!("{several} apps are configured, and the command runs in one of them"),
+            "git hotfix ci migrate --app <app> -- <command>",
+        )),
     }
 }
 
@@ -159,14 +176,13 @@ fn apps<'a>(ground: &'a Ground<'_>, named: Option<&str>) -> Result<Vec<(&'a App,
     }
 }
 
-fn by_command(ctx: &Context, ground: &Ground<'_>, named: Option<&str>, command: &str) -> Result<Exit> {
-    let apps = apps(ground, named)?;
-    let [(app, heroku_app)] = apps.as_slice() else {
-        return Err(usage_problem(
-            format!("{} apps are configured, and the command runs in one of them", apps.len()),
-            "git hotfix ci migrate --app <app> -- <command>",
-        ));
-    };
+fn by_command(
+    ctx: &Context,
+    ground: &Ground<'_>,
+    app: &App,
+    heroku_app: &str,
+    command: &str,
+) -> Result<Exit> {
     let heroku = ground::heroku(ctx, &ground.config)?;
     let http = ground.config.http_options();
     let one_off = OneOff {
@@ -209,12 +225,9 @@ fn by_command(ctx: &Context, ground: &Ground<'_>, named: Option<&str>, command: 
 const SECTION: &str = "git_hotfix_migrate";
 
 /// Looks whether the release phase of what runs now ended well: with it, the migrations did.
-fn by_release_phase(ctx: &Context, ground: &Ground<'_>, named: Option<&str>) -> Result<Exit> {
-    let apps = apps(ground, named)?;
-    let apps: Vec<_> = apps
-        .into_iter()
-        .filter(|(app, _)| app.processes.iter().any(|process| process == "release"))
-        .collect();
+fn by_release_phase(ctx: &Context, ground: &Ground<'_>, apps: &[(&App, &str)]) -> Result<Exit> {
+    let releases = |(app, _): &&(&App, &str)| app.processes.iter().any(|process| process == "release");
+    let apps: Vec<_> = apps.iter().filter(releases).collect();
     if apps.is_empty() {
         return Err(usage_problem(
             "there are migrations, and nothing is said to run them",
