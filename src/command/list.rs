@@ -47,15 +47,18 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         ..MergeRequestFilter::default()
     };
     let mut lines = Vec::new();
+    let mut all = true;
     if !args.missing {
-        for mr in gitlab.merge_requests(&ask(MergeRequestState::Opened), MOST)? {
+        let open = gitlab.merge_requests(&ask(MergeRequestState::Opened), MOST)?;
+        all = open.len() < MOST;
+        for mr in open {
             if is_hotfix(&mr, &site.settings.targets) {
                 lines.push(line(&mr, "open", Vec::new()));
             }
         }
     }
     let merged = gitlab.merge_requests(&ask(MergeRequestState::Merged), MOST)?;
-    let all = merged.len() < MOST;
+    all &= merged.len() < MOST;
     for mr in merged {
         if !is_hotfix(&mr, &site.settings.targets) {
             continue;
@@ -88,17 +91,16 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     match args.json {
         true => ctx.ui.json(&json!({
             "version": 1,
+            "complete": all,
             "hotfixes": lines.iter().map(as_json).collect::<Vec<_>>(),
         })),
-        false if lines.is_empty() => match (args.missing, all) {
-            (true, true) => ctx.ui.say("no landed hotfix lacks its backport"),
-            (true, false) => ctx.ui.say(format!(
-                "no landed hotfix lacks its backport, among the newest {MOST} merge requests to {}",
-                policy.production_branch
-            )),
-            (false, _) => ctx.ui.say("no hotfix is in flight"),
-        },
+        false if lines.is_empty() && args.missing => ctx.ui.say("no landed hotfix lacks its backport"),
+        false if lines.is_empty() => ctx.ui.say("no hotfix is in flight"),
         false => ctx.ui.data(&view(&lines)),
+    }
+    if !all {
+        let main = &policy.production_branch;
+        ctx.ui.warn(&format!("only the newest {MOST} merge requests to {main} of each state were looked at"));
     }
     Ok(if args.missing && missing { Exit::As(Kind::Hands) } else { Exit::Done })
 }

@@ -1,5 +1,6 @@
 //! What scripts read, what a view costs, and what is shown without the network.
 
+use git_hotfix::sim::{Fault, FaultPlan, What};
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, story};
@@ -116,7 +117,18 @@ fn hotfixes_in_flight_are_listed() {
     dev.run(&["list", "--missing"]).ends(0);
     let listed = dev.run(&["list", "--json"]).ends(0).json();
     assert_eq!((&listed["version"], &listed["hotfixes"][0]["iid"]), (&json!(1), &json!(412)));
-    assert_eq!(listed["hotfixes"][0]["state"], "open");
+    assert_eq!((&listed["hotfixes"][0]["state"], &listed["complete"]), (&json!("open"), &json!(true)));
+
+    // So many that there may be more of them.
+    let many: &'static str =
+        serde_json::Value::from(vec![lab.get("merge_requests/412"); 50]).to_string().leak();
+    let some = || FaultPlan::next("GET", "/merge_requests", Fault::before(What::Body(many)));
+    lab.server.inject(some());
+    let told = dev.run(&["list"]).ends(0).err;
+    assert_eq!(told, "warning: only the newest 50 merge requests to main of each state were looked at\n");
+    lab.server.inject(some());
+    assert_eq!(dev.run(&["list", "--json"]).ends(0).json()["complete"], false);
+
     dev.run(&["merge", "--yes"]).ends(0);
     let missing = dev.run(&["list", "--missing", "--json"]).ends(3).json();
     assert_eq!(missing["hotfixes"][0]["missing"][0]["target"], "develop");
