@@ -211,8 +211,8 @@ fn an_error_in_colour() {
     ui.error(&Problem::new(Kind::Failed, "no").hint("git hotfix status").hint("look (or git hotfix list)"));
     assert_snapshot!(paper.err.read().escape_default().to_string().replace("\\n", "\n"), @r"
     \u{1b}[31m\u{1b}[1merror:\u{1b}[0m no
-    \u{1b}[33mhint:\u{1b}[0m \u{1b}[36mgit hotfix status\u{1b}[0m
-    \u{1b}[33mhint:\u{1b}[0m look (or \u{1b}[36mgit hotfix list\u{1b}[0m)
+    \u{1b}[33mhint:\u{1b}[0m \u{1b}[1mgit hotfix status\u{1b}[0m
+    \u{1b}[33mhint:\u{1b}[0m look (or \u{1b}[1mgit hotfix list\u{1b}[0m)
     ");
 }
 

@@ -38,7 +38,8 @@ impl Style {
             Style::Bad => Some(style.red().bold()),
             Style::Warn => Some(style.yellow()),
             Style::Link => Some(style.underlined()),
-            Style::Command => Some(style.cyan()),
+            // No colour: in cyan it cannot be read on white.
+            Style::Command => Some(style.bold()),
         }
     }
 }
@@ -287,6 +288,21 @@ mod tests {
             .map(|line| line.render(false, false))
             .collect::<Vec<_>>()
             .join("\n")
+    }
+
+    #[test]
+    fn every_style_can_be_read_on_black_and_on_white() {
+        use Style::{Bad, Command, Dim, Good, Link, Strong, Warn};
+        for style in [Strong, Dim, Good, Bad, Warn, Link, Command] {
+            let shown = Text::new().with(style, "x").render(true, false);
+            let codes = shown.split("\u{1b}[").filter_map(|part| part.split_once('m'));
+            for code in codes.map(|(code, _)| code.parse::<u8>().unwrap()) {
+                // Black is 30, white 37, and from 90 on they are bright: nothing is seen of one on either.
+                assert!(code < 90 && ![30, 37].contains(&code), "{style:?} has {code}");
+                // What is to be read, and does not only mark what stands beside it, has the terminal's own colour.
+                assert!(code < 30 || matches!(style, Good | Bad | Warn), "{style:?} has {code}");
+            }
+        }
     }
 
     #[test]
