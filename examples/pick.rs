@@ -22,13 +22,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (commit, target) = (Oid::from_hex(commit.as_bytes())?, Oid::from_hex(target.as_bytes())?);
         write!(out, "{commit} {target} ")?;
         let source = Source::landed(&repo, commit, commit, None)?;
-        let writer = write.then(|| repo.ref_writer("bench")).transpose()?;
+        if write {
+            repo.expect_ref("bench");
+        }
         let picked = pick::pick(&repo, &source, &[target]).pop().ok_or("no answer")?;
         match picked.map(|picked| picked.outcome) {
             Ok(Outcome::Clean { tree, trees }) => {
-                if let Some(writer) = writer {
+                if write {
                     let tip = commit::write_picks(&repo, &source, target, &trees, &Options::default())?;
-                    writer.set("refs/hotfix/bench", tip, None)?;
+                    repo.set_ref("refs/hotfix/bench", tip, None, "bench")?;
                 }
                 write!(out, "clean {tree}")?;
             }

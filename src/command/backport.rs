@@ -15,6 +15,9 @@ use crate::ui::follow::Answers;
 use crate::ui::status_json;
 use crate::ui::{Block, Row, Style, Symbol, Text};
 
+/// What the reflog of a local branch says.
+const REFLOG: &str = "git hotfix backport";
+
 /// Arguments of `backport`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -112,6 +115,9 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         return super::resume::abort(ctx, &args);
     }
     let local = args.dry_run || args.no_push;
+    if args.no_push && !args.dry_run {
+        repo.expect_ref(REFLOG);
+    }
     let options = flow::Options {
         answers: Answers { again: "git hotfix backport".to_owned(), ..Answers::default() },
         to: args.to.clone(),
@@ -134,7 +140,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                 }
                 observed => observed?,
             };
-            let ended = if args.no_push { write_local(&site, repo, &s)? } else { looked_at(&s) };
+            let ended = if args.dry_run { looked_at(&s) } else { write_local(&site, repo, &s)? };
             (s, ended)
         }
         false => return told(ctx, flow::run(ctx, named, &Goal::Backport, options)?, args.json),
@@ -218,7 +224,7 @@ fn write_local(site: &Site<'_>, repo: &Repo, s: &Snapshot) -> Result<Vec<Ended>>
         let name = format!("refs/heads/{branch}");
         let kept = match repo.ref_tip(&name)? {
             None => {
-                repo.set_ref(&name, made, None, "git hotfix backport")?;
+                repo.set_ref(&name, made, None, REFLOG)?;
                 made
             }
             Some(there) if same_content(repo, there, made)? => there,

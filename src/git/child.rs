@@ -2,21 +2,26 @@
 //! are told to end. Must not know what any subcommand means.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{ioctl_fionbio, retry_on_intr};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use super::error::Io;
+use crate::clock::{Clock, SystemClock};
 
 /// Errors are quoted to people; the beginning says what went wrong.
 const STDERR_LIMIT: usize = 64 << 10;
 
 /// How often a child that says nothing is looked after.
 const LOOK: Duration = Duration::from_millis(20);
+const LOOK_AT: Timespec = Timespec { tv_sec: 0, tv_nsec: LOOK.as_nanos() as i64 };
 
 /// How long a child that has ended is listened to. What it started itself (git's own transport) may hold its
 /// outputs open for ever.
@@ -98,35 +103,45 @@ impl Running {
         limit: usize,
         deadline: Option<Duration>,
     ) -> Io<(ExitStatus, Vec<u8>, Vec<u8>)> {
-        let (tells, ends) = mpsc::channel();
-        if let (Some(mut pipe), Some(bytes)) = (self.child.stdin.take(), stdin) {
-            // A child that does not want all of its input says so by its exit code.
-            std::thread::spawn(move || pipe.write_all(&bytes));
-        }
-        let stdout = Heard::listen(self.child.stdout.take(), limit + 1, false, tells.clone());
-        let stderr = Heard::listen(self.child.stderr.take(), STDERR_LIMIT, true, tells);
-        self.attend(&ends, deadline)?;
-        let (stdout, stderr) = (stdout.taken(), stderr.taken());
-        if stdout.len() > limit {
-            self.listener.hears(Signal::KILL);
-        }
-        Ok((self.reap()?, stdout, stderr))
+        let stdin = Told::of(self.child.stdin.take(), stdin.unwrap_or_default())?;
+        let mut stdout = Heard::of(self.child.stdout.take(), limit + 1, false);
+        let mut stderr = Heard::of(self.child.stderr.take(), STDERR_LIMIT, true);
+        self.attend(stdin, &mut stdout, &mut stderr, deadline)?;
+        Ok((self.reap()?, stdout.bytes, stderr.bytes))
     }
 
     /// Returns once both outputs have ended, or the child has and whatever it left behind keeps them open.
-    fn attend(&mut self, ends: &mpsc::Receiver<Io<()>>, deadline: Option<Duration>) -> Io<()> {
-        let (mut open, mut waited, mut lingered, mut ended) = (2, Duration::ZERO, Duration::ZERO, false);
-        while open > 0 && lingered < LINGER {
-            if let Ok(end) = ends.recv_timeout(LOOK) {
-                end?;
-                open -= 1;
-                continue;
+    fn attend(
+        &mut self,
+        mut stdin: Told,
+        stdout: &mut Heard,
+        stderr: &mut Heard,
+        deadline: Option<Duration>,
+    ) -> Io<()> {
+        let (mut waited, mut lingered, mut ended) = (Duration::ZERO, Duration::ZERO, false);
+        let (clock, mut last) = (SystemClock::new(), Duration::ZERO);
+        while (stdout.pipe.is_some() || stderr.pipe.is_some()) && lingered < LINGER {
+            let (takes, says, complains) = moving(&stdin, stdout, stderr)?;
+            if takes {
+                stdin.go_on();
             }
-            // Told by the looks in vain: they take as long as the wait does.
+            if says {
+                stdout.go_on()?;
+                if stdout.bytes.len() == stdout.limit {
+                    self.listener.hears(Signal::KILL);
+                }
+            }
+            if complains {
+                stderr.go_on()?;
+            }
+            let now = clock.elapsed();
+            // While we are stopped ourselves (Ctrl-Z), nobody is waited for.
+            let spent = now.saturating_sub(last).min(2 * LOOK);
+            last = now;
             let before = waited;
-            waited += LOOK;
+            waited += spent;
             if ended {
-                lingered += LOOK;
+                lingered += spent;
             } else if self.has_ended()? {
                 ended = true;
             } else if deadline.is_some_and(|deadline| before < deadline && waited >= deadline) {
@@ -134,7 +149,7 @@ impl Running {
                 self.listener.hears(Signal::TERM);
             }
         }
-        if open > 0 {
+        if stdout.pipe.is_some() || stderr.pipe.is_some() {
             // Nobody listens to what is left of it. (By itself it has ended, and does not hear this.)
             self.listener.hears(Signal::TERM);
         }
@@ -155,49 +170,73 @@ impl Running {
     }
 }
 
-/// What an output has said so far. Its reader lives as long as somebody may still write, which can be longer
-/// than anybody listens.
-struct Heard(Arc<Mutex<Vec<u8>>>);
+/// Which pipes can go on or have ended; none, where nothing moves for as long as a look takes.
+fn moving(stdin: &Told, stdout: &Heard, stderr: &Heard) -> Io<(bool, bool, bool)> {
+    let pipes = [(&stdin.pipe, PollFlags::OUT), (&stdout.pipe, PollFlags::IN), (&stderr.pipe, PollFlags::IN)];
+    let open = pipes.iter().filter_map(|(pipe, what)| Some(PollFd::new(pipe.as_ref()?, *what)));
+    let mut open: Vec<PollFd<'_>> = open.collect();
+    retry_on_intr(|| poll(&mut open, Some(&LOOK_AT)))?;
+    let mut answers = open.iter().map(|pipe| !pipe.revents().is_empty());
+    let [takes, says, complains] = pipes.map(|(pipe, _)| pipe.is_some() && answers.next() == Some(true));
+    Ok((takes, says, complains))
+}
 
-impl Heard {
-    /// Reads up to `limit` bytes, and after them reads on in silence or stops; tells when it is done.
-    fn listen(
-        pipe: Option<impl Read + Send + 'static>,
-        limit: usize,
-        reads_on: bool,
-        done: mpsc::Sender<Io<()>>,
-    ) -> Heard {
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let into = Arc::clone(&heard);
-        std::thread::spawn(move || {
-            let read = pipe.map_or(Ok(()), |pipe| take(pipe, limit, reads_on, &into));
-            // Nobody may be listening any more.
-            let _ = done.send(read);
-        });
-        Heard(heard)
+/// What a child is yet to be told; nobody waits for it to listen.
+struct Told {
+    pipe: Option<File>,
+    bytes: Vec<u8>,
+    told: usize,
+}
+
+impl Told {
+    fn of(pipe: Option<ChildStdin>, bytes: Vec<u8>) -> Io<Told> {
+        let pipe = pipe.map(|pipe| File::from(OwnedFd::from(pipe)));
+        if let Some(pipe) = &pipe {
+            ioctl_fionbio(pipe, true)?;
+        }
+        Ok(Told { pipe, bytes, told: 0 })
     }
 
-    fn taken(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn go_on(&mut self) {
+        let (Some(pipe), Some(rest)) = (&mut self.pipe, self.bytes.get(self.told..)) else { return };
+        match pipe.write(rest) {
+            Ok(count) if count < rest.len() => self.told += count,
+            Err(why) if matches!(why.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            // Done; or the child does not want all of its input, and says so by its exit code.
+            _ => self.pipe = None,
+        }
     }
 }
 
-fn take(mut pipe: impl Read, limit: usize, reads_on: bool, into: &Mutex<Vec<u8>>) -> Io<()> {
-    let mut chunk = vec![0; 64 << 10];
-    let mut left = limit;
-    while left > 0 || reads_on {
-        let count = match pipe.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(why) => return Err(why),
-        };
-        let kept = count.min(left);
-        left -= kept;
-        let mut into = into.lock().unwrap_or_else(PoisonError::into_inner);
-        into.extend_from_slice(chunk.get(..kept).unwrap_or_default());
+/// What a child has said so far.
+struct Heard {
+    pipe: Option<File>,
+    bytes: Vec<u8>,
+    limit: usize,
+    reads_on: bool,
+}
+
+impl Heard {
+    /// Up to `limit` bytes of it; after them it is read on in silence or no more.
+    fn of(pipe: Option<impl Into<OwnedFd>>, limit: usize, reads_on: bool) -> Heard {
+        let pipe = pipe.map(|pipe| File::from(pipe.into()));
+        Heard { pipe, bytes: Vec::new(), limit, reads_on }
     }
-    Ok(())
+
+    fn go_on(&mut self) -> Io<()> {
+        let Some(pipe) = &mut self.pipe else { return Ok(()) };
+        let mut chunk = [0; 16 << 10];
+        let count = match pipe.read(&mut chunk) {
+            Err(why) if why.kind() == ErrorKind::Interrupted => return Ok(()),
+            read => read?,
+        };
+        let kept = count.min(self.limit - self.bytes.len());
+        self.bytes.extend_from_slice(chunk.get(..kept).unwrap_or_default());
+        if count == 0 || (self.bytes.len() == self.limit && !self.reads_on) {
+            self.pipe = None;
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Running {
@@ -233,13 +272,29 @@ mod tests {
         let (status, ..) = late.finish(None, 10, Some(Duration::from_millis(20))).unwrap();
         assert_eq!(status.signal(), Some(15), "nobody waits for it for ever");
         // Nor for what it leaves behind.
-        let left = start("echo said; sleep 3 & exit 3", false, false);
-        let (status, said, _) = left.finish(None, 10, None).unwrap();
-        assert_eq!((status.code(), said.as_slice()), (Some(3), b"said\n".as_slice()));
+        let left = start("echo said; (while sleep 0.01; do echo more; done) & exit 3", false, false);
+        let (status, said, _) = left.finish(None, 1 << 20, None).unwrap();
+        assert!(status.code() == Some(3) && said.starts_with(b"said\nmore\n"));
         let unused = start("exec sleep 600", true, false);
         let listener = unused.listener;
         drop(unused);
         assert!(!running().contains(&listener));
+    }
+
+    #[test]
+    fn no_pipe_fills_up_whoever_speaks_first() {
+        let megabyte = vec![b'x'; 1 << 20];
+        let told = |script: &str, limit| {
+            let (status, said, _) =
+                start(script, true, false).finish(Some(megabyte.clone()), limit, None).unwrap();
+            (status.code(), said)
+        };
+        assert_eq!(told("cat", 2 << 20), (Some(0), megabyte.clone()));
+        assert_eq!(told("cat >&2; echo end", 10), (Some(0), b"end\n".to_vec()));
+        assert_eq!(told("exec <&-; echo none; exit 3", 10), (Some(3), b"none\n".to_vec()));
+        // Beyond the limit nobody listens, and it is not waited for.
+        let (code, said) = told("cat; exec sleep 600", 1000);
+        assert_eq!((code, said.len()), (None, 1001));
     }
 
     #[test]

@@ -115,13 +115,13 @@ impl Repo {
             self.without_cut(&self.walk(&[format!("{one}...{two}")])?)?;
             return Ok(bases);
         }
-        let mut best = common(&*self.walker()?, one, two)?;
-        for id in best.clone() {
-            for other in best.clone() {
-                if other != id && self.is_ancestor(id, other)? {
-                    best.retain(|kept| *kept != id);
-                    break;
-                }
+        let found = common(&*self.walker()?, one, two)?;
+        let mut best = Vec::new();
+        for &id in &found {
+            let others = found.iter().filter(|&&other| other != id);
+            let below: Result<Vec<bool>, _> = others.map(|&other| self.is_ancestor(id, other)).collect();
+            if !below?.contains(&true) {
+                best.push(id);
             }
         }
         Ok(best)

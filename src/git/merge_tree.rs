@@ -106,9 +106,8 @@ fn merge_together(
             }
             input.push_str(&format!("{} {}\n", row.ours, row.theirs));
         }
-        let output = place.run(
-            place.call(repo, "merge-tree", false).args(["--write-tree", "-z", "--stdin"]).stdin(input),
-        )?;
+        let call = place.call(repo, "merge-tree", false).args(["--write-tree", "-z", "--stdin"]);
+        let output = place.run(repo, call.stdin(input))?;
         match output.exit {
             Exit::Code(0) => {}
             // As in a single run: perhaps it is older than it was taken for.
@@ -186,7 +185,7 @@ fn attempt(
         Attr::Named => sides.theirs.to_string(),
         Attr::CheckedOut => place.indexed(repo, sides.theirs)?,
     };
-    let output = place.run(call.args([sides.ours.to_string(), theirs]))?;
+    let output = place.run(repo, call.args([sides.ours.to_string(), theirs]))?;
     let merged = match output.exit {
         Exit::Code(code @ (0 | 1)) => parse_row(&mut Fields::new(&output.stdout), &sides, code == 0),
         _ => None,
@@ -284,11 +283,14 @@ impl Place {
         call.env("GIT_NO_LAZY_FETCH", "1").env("GIT_ALLOW_PROTOCOL", "none")
     }
 
-    /// Runs it, and meanwhile removes what a killed run left beside.
-    fn run(&self, call: Call) -> Result<Output, GitError> {
-        std::thread::scope(|scope| {
-            scope.spawn(|| sweep(self.dir.path()));
-            call.output()
+    /// Runs it. While git merges, it costs no time to make ready what writing a clean pick needs, nor to remove
+    /// what a killed run left beside.
+    fn run(&self, repo: &Repo, call: Call) -> Result<Output, GitError> {
+        call.beside(|| {
+            repo.ready_writer();
+            // Whoever needs it asks again, and hears why it cannot be read.
+            let _ = repo.config();
+            sweep(self.dir.path());
         })
     }
 }

@@ -44,14 +44,6 @@ pub struct Picked {
 
 /// Picks `source` onto each target; one git process for all of them. Targets fail alone.
 pub fn pick(repo: &Repo, source: &Source, targets: &[Oid]) -> Vec<Result<Picked, GitError>> {
-    std::thread::scope(|scope| {
-        // Writing a clean pick needs it; while git merges, reading it costs no time.
-        scope.spawn(|| repo.config());
-        pick_lanes(repo, source, targets)
-    })
-}
-
-fn pick_lanes(repo: &Repo, source: &Source, targets: &[Oid]) -> Vec<Result<Picked, GitError>> {
     let mut lanes: Vec<Lane> = targets.iter().map(|&target| Lane::new(repo, target)).collect();
     for (index, pick) in source.picks.iter().enumerate() {
         let row = |lane: &Lane| Row {

@@ -10,43 +10,40 @@ use super::error::GitError;
 use super::repo::Repo;
 use super::run::{Exit, NO_HOOKS, Started};
 
-/// A git that waits to be told what to write. Dropped unused it writes nothing.
-#[derive(Debug)]
-pub struct RefWriter<'a> {
-    repo: &'a Repo,
-    git: Started,
-}
-
-impl RefWriter<'_> {
-    /// Moves the reference `full_name` from `expected` (`None`: it must not exist) to `new`, with a reflog line.
-    pub fn set(self, full_name: &str, new: Oid, expected: Option<Oid>) -> Result<(), GitError> {
-        let old = expected.unwrap_or(new.kind().null());
-        self.change(full_name, expected, format!("update {full_name}\0{new}\0{old}\0"))
-    }
-
-    fn change(self, full_name: &str, expected: Option<Oid>, command: String) -> Result<(), GitError> {
-        check_name(full_name)?;
-        let output = self.git.output(Some(command.into()))?;
-        match output.exit {
-            Exit::Code(0) => Ok(()),
-            // Told apart by looking, not by git's words.
-            Exit::Code(_) if self.repo.ref_tip(full_name)? != expected => {
-                Err(GitError::RefMoved { name: full_name.to_owned() })
-            }
-            _ => Err(output.into_error("update-ref")),
-        }
-    }
+/// The git that will write the next reference, once it is told. Dropped untold it writes nothing.
+#[derive(Debug, Default)]
+pub(super) enum Writer {
+    #[default]
+    Unexpected,
+    /// Will be wanted, with this in the reflog.
+    Expected(String),
+    /// Waits.
+    Ready(String, Started),
 }
 
 impl Repo {
-    /// Starts git to write one reference later, with `message` in the reflog: its start costs nothing while
-    /// something else is waited for.
-    pub fn ref_writer(&self, message: &str) -> Result<RefWriter<'_>, GitError> {
-        let call = self.call_with(NO_HOOKS.map(OsString::from).to_vec(), "update-ref").with_committer();
-        Ok(RefWriter { repo: self, git: call.args(["-m", message, "--stdin", "-z"]).ready()? })
+    /// Tells that a reference will be written after the next merge, with `message` in the reflog: git is then
+    /// started for it while git merges.
+    pub fn expect_ref(&self, message: &str) {
+        *self.writer() = Writer::Expected(message.to_owned());
     }
 
-    /// As [`RefWriter::set`], at once.
+    /// Starts git for the reference that is expected, if any.
+    pub(super) fn ready_writer(&self) {
+        let mut writer = self.writer();
+        if let Writer::Expected(message) = &*writer
+            && let Ok(git) = self.start_writer(message)
+        {
+            *writer = Writer::Ready(message.clone(), git);
+        }
+    }
+
+    fn start_writer(&self, message: &str) -> Result<Started, GitError> {
+        let call = self.call_with(NO_HOOKS.map(OsString::from).to_vec(), "update-ref").with_committer();
+        call.args(["-m", message, "--stdin", "-z"]).ready()
+    }
+
+    /// Moves the reference `full_name` from `expected` (`None`: it must not exist) to `new`, with a reflog line.
     pub fn set_ref(
         &self,
         full_name: &str,
@@ -54,13 +51,38 @@ impl Repo {
         expected: Option<Oid>,
         message: &str,
     ) -> Result<(), GitError> {
-        self.ref_writer(message)?.set(full_name, new, expected)
+        let old = expected.unwrap_or(new.kind().null());
+        self.change(full_name, expected, format!("update {full_name}\0{new}\0{old}\0"), message)
     }
 
     /// Deletes the reference `full_name` if it still is at `expected`.
     pub fn delete_ref(&self, full_name: &str, expected: Oid) -> Result<(), GitError> {
         let command = format!("delete {full_name}\0{expected}\0");
-        self.ref_writer("git hotfix: delete")?.change(full_name, Some(expected), command)
+        self.change(full_name, Some(expected), command, "git hotfix: delete")
+    }
+
+    fn change(
+        &self,
+        full_name: &str,
+        expected: Option<Oid>,
+        command: String,
+        message: &str,
+    ) -> Result<(), GitError> {
+        check_name(full_name)?;
+        let waiting = std::mem::take(&mut *self.writer());
+        let git = match waiting {
+            Writer::Ready(for_message, git) if for_message == message => git,
+            _ => self.start_writer(message)?,
+        };
+        let output = git.output(Some(command.into()))?;
+        match output.exit {
+            Exit::Code(0) => Ok(()),
+            // Told apart by looking, not by git's words.
+            Exit::Code(_) if self.ref_tip(full_name)? != expected => {
+                Err(GitError::RefMoved { name: full_name.to_owned() })
+            }
+            _ => Err(output.into_error("update-ref")),
+        }
     }
 }
 

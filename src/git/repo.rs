@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::Oid;
 use super::config::{Config, LISTING};
 use super::error::GitError;
+use super::reference::Writer;
 use super::run::{Call, Exit, Git};
 
 /// Enough for the commits of a walk over a large history to be inflated once, however many walks follow.
@@ -27,6 +28,7 @@ pub struct Repo {
     reading: Mutex<()>,
     store: OnceLock<gix::ThreadSafeRepository>,
     walker: OnceLock<Mutex<gix::Repository>>,
+    writer: Mutex<Writer>,
 }
 
 /// What HEAD points to.
@@ -59,16 +61,13 @@ impl Repo {
         }
         // Meanwhile the likeliest place is opened; it counts only if it is the one that git names.
         let guess = start.unwrap_or(Path::new(".")).join(".git");
-        let (opened, output) = std::thread::scope(|scope| {
-            let opened = scope.spawn(|| {
-                let place = guess.canonicalize().ok()?;
-                let store = place.is_dir().then(|| open(&place))?.ok()?;
+        let mut opened = None;
+        let output = call.beside(|| {
+            opened = guess.canonicalize().ok().filter(|place| place.is_dir()).and_then(|place| {
+                let store = open(&place).ok()?;
                 Some((place, store))
             });
-            let output = call.output();
-            (opened.join().ok().flatten(), output)
-        });
-        let output = output?;
+        })?;
         let lines: Vec<&[u8]> = output
             .stdout
             .strip_suffix(b"\n")
@@ -108,6 +107,7 @@ impl Repo {
             reading: Mutex::default(),
             store,
             walker: OnceLock::new(),
+            writer: Mutex::default(),
         })
     }
 
@@ -209,6 +209,11 @@ impl Repo {
             }
         };
         Ok(walker.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who writes the next reference.
+    pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The branch that a rebase in this work tree is about, while HEAD is detached for it.

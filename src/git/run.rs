@@ -322,9 +322,16 @@ impl Call {
     }
 
     /// Runs to the end; any exit is an answer.
-    pub fn output(mut self) -> Result<Output, GitError> {
+    pub fn output(self) -> Result<Output, GitError> {
+        self.beside(|| ())
+    }
+
+    /// As [`output`](Self::output); `work` is done while git works.
+    pub(super) fn beside(mut self, work: impl FnOnce()) -> Result<Output, GitError> {
         let stdin = self.stdin.take();
-        self.start(stdin.is_some())?.output(stdin)
+        let started = self.start(stdin.is_some())?;
+        work();
+        started.output(stdin)
     }
 
     /// Starts it now; what is to be done is told on its stdin, later.

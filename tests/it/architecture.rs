@@ -26,6 +26,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("hotfix/site.rs", &["hotfix", "git", "gitlab", "error", "clock"]),
     ("hotfix/drive.rs", &["hotfix", "error", "clock"]),
     ("hotfix/", &["hotfix", "error"]),
+    ("git/child.rs", &["git", "error", "clock"]),
     ("git/", &["git", "error"]),
     ("http", &["http", "error", "clock", "trace"]),
     ("gitlab/", &["gitlab", "http", "error", "clock"]),

@@ -85,8 +85,11 @@ fn a_local_backport_asks_git_four_times_and_merges_once_for_all_targets() {
         assert_eq!(ran.code, code, "{}\n{}", ran.out, ran.err);
         (ran.out, counter.calls())
     };
-    let (_, calls) = run(&["--dry-run"], 0);
-    assert_eq!(calls, ["config", "merge-tree", "rev-parse"]);
+    // A forecast stays one, whatever else is asked for.
+    for args in [&["--dry-run"][..], &["--dry-run", "--no-push"]] {
+        let (_, calls) = run(args, 0);
+        assert_eq!(calls, ["config", "merge-tree", "rev-parse"]);
+    }
     let (_, calls) = run(&["--no-push"], 0);
     assert_eq!(calls, ["config", "merge-tree", "rev-parse", "update-ref"]);
     // One summary; a lane that conflicts asks for hands; its placeholder takes no second merge.
