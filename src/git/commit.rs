@@ -205,7 +205,20 @@ fn committer(repo: &Repo, options: &Options) -> Result<BString, GitError> {
     if let Some((name, email)) = &options.committer {
         call = call.env("GIT_COMMITTER_NAME", name).env("GIT_COMMITTER_EMAIL", email);
     }
-    Ok(call.ok()?.trim_ascii().into())
+    let answer = BString::from(call.ok()?.trim_ascii());
+    match is_signature(answer.as_ref()) {
+        true => Ok(answer),
+        // In a commit it would be there for good, and no git could read that one any more.
+        false => Err(GitError::Answer { subcommand: "var".into(), what: answer.to_string() }),
+    }
+}
+
+/// Whether it is a name, a mail address and a time, in one line.
+fn is_signature(raw: &BStr) -> bool {
+    let of_date = |byte: &u8| byte.is_ascii_digit() || b" +-".contains(byte);
+    let dated =
+        raw.rsplit_once_str("> ").is_some_and(|(_, date)| !date.is_empty() && date.iter().all(of_date));
+    dated && !raw.contains(&b'\n') && super::object::Signature::parse(raw).is_some()
 }
 
 /// The committer without a process, where git could only repeat what configuration says.

@@ -1,11 +1,11 @@
 //! The commits that are written: author, message and encoding byte for byte, the `-x` line where git puts it.
 
 use bstr::{BString, ByteSlice};
-use git_hotfix::git::Oid;
 use git_hotfix::git::commit::{self, Options, WriteError};
 use git_hotfix::git::conflict::{ConflictKind, ConflictPath};
 use git_hotfix::git::landed::Source;
 use git_hotfix::git::pick::{self, Outcome};
+use git_hotfix::git::{Git, GitError, Oid, Repo};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -54,6 +54,43 @@ fn carry_over(place: &Place, landed: Oid, options: &Options) -> Result<BString, 
     let Outcome::Clean { trees, .. } = picked.outcome else { panic!("{picked:?}") };
     let id = untouched(&place.lab, || commit::write_picks(&repo, &source, place.target, &trees, options))?;
     Ok(place.lab.try_git(&["cat-file", "commit", &id.to_string()]).stdout.into())
+}
+
+/// A commit that names nobody can be read by no git, and cannot be taken back once it is pushed.
+#[cfg(unix)]
+#[test]
+fn who_commits_is_somebody_or_nothing_is_written() {
+    use std::os::unix::fs::PermissionsExt;
+    let program = gits().remove(0);
+    let place = place(&program);
+    let shim = place.lab.dir().join("git");
+    let mut git = Git::at(&shim);
+    for (name, value) in place.lab.environment() {
+        git = git.with_env(name, value);
+    }
+    let answers = [
+        ("what a lovely day", false),
+        ("Dev <dev@example.com>", false),
+        ("Dev <dev@example.com> today", false),
+        ("Dev <dev@example.com> 1700000000 +0100\ngpgsig x", false),
+        ("Dev <dev@example.com> 1700000000 +0100", true),
+    ];
+    for (answer, works) in answers {
+        let text = format!(
+            "#!/bin/sh\ncase \"$*\" in *GIT_COMMITTER_IDENT*) printf '{answer}\\n' ;; *) exec '{}' \"$@\" ;; esac\n",
+            program.display()
+        );
+        std::fs::write(&shim, text).unwrap();
+        std::fs::set_permissions(&shim, PermissionsExt::from_mode(0o755)).unwrap();
+        let repo = Repo::discover(git.clone(), Some(place.lab.top())).unwrap();
+        let source = Source::landed(&repo, place.target, place.target, None).unwrap();
+        let paths = [ConflictPath { path: "f".into(), kind: ConflictKind::Content }];
+        let written = commit::write_placeholder(&repo, &source, place.base, &paths, &Options::default());
+        assert_eq!(written.is_ok(), works, "{answer}: {written:?}");
+        if let Err(error) = written {
+            assert!(matches!(error, WriteError::Git(GitError::Answer { .. })), "{error:?}");
+        }
+    }
 }
 
 #[test]
