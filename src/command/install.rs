@@ -62,6 +62,9 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         }
         make(change).map_err(|error| refused(verb, path, &error))?;
         ctx.ui.detail(format!("{verb} {}", path.display()));
+        if args.uninstall {
+            sweep(path, &prefix);
+        }
     }
     if !args.dry_run && !changes.is_empty() {
         let what = if args.uninstall { "removed from" } else { "installed below" };
@@ -135,6 +138,16 @@ fn removals(prefix: &Path) -> Result<Vec<Change>> {
     paths.extend(Shell::value_variants().iter().map(|shell| prefix.join(shell.place())));
     paths.push(prefix.join("bin").join(format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX)));
     Ok(paths.into_iter().filter(|path| path.symlink_metadata().is_ok()).map(Change::Remove).collect())
+}
+
+/// Away with the folders above it, below the prefix, that hold nothing any more.
+fn sweep(path: &Path, prefix: &Path) {
+    let below = path.ancestors().skip(1).take_while(|dir| *dir != prefix && dir.starts_with(prefix));
+    for dir in below {
+        if std::fs::remove_dir(dir).is_err() {
+            break;
+        }
+    }
 }
 
 /// The manual pages that a version of this program wrote; those of others stay.
