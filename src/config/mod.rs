@@ -12,6 +12,7 @@ pub mod env;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod key;
 mod promote;
 #[cfg(test)]
 mod tests;
@@ -23,11 +24,14 @@ use std::time::Duration;
 
 use url::Url;
 
+use key::*;
+
 use crate::error::{Kind, Problem};
 use crate::http::{Options, Retry};
 
 pub use env::Env;
 pub use file::{App, FILE_NAME, File, Health, Role};
+pub use key::{KEYS, Key};
 pub use promote::Promote;
 pub use token::{Search, TokenSource, find as find_token};
 pub use value::instance_url;
@@ -77,85 +81,6 @@ pub struct Flags {
     /// `--to`, repeatable.
     pub to: Vec<String>,
 }
-
-/// One setting: its names in each layer.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its name in `.hotfix.toml`, where it may stand there, and in lists for people.
-    pub name: &'static str,
-    /// The environment variable; lists are separated by commas there.
-    pub variable: &'static str,
-    /// The key of git's configuration; lists have several values, an empty one clears those before.
-    pub git: &'static str,
-    /// The default, as text; lists are separated by commas.
-    pub default: &'static str,
-}
-
-const fn key(name: &'static str, variable: &'static str, git: &'static str, default: &'static str) -> Key {
-    Key { name, variable, git, default }
-}
-
-const REMOTE: Key = key("remote", env::REMOTE, "hotfix.remote", "origin");
-const URL: Key = key("url", env::URL, "hotfix.url", "");
-const PRODUCTION: Key = key("branches.production", env::PRODUCTION_BRANCH, "hotfix.productionBranch", "main");
-const PREFIX: Key = key("branches.prefix", env::BRANCH_PREFIX, "hotfix.branchPrefix", "hotfix/");
-const TARGETS: Key = key("branches.targets", env::TARGETS, "hotfix.target", "develop");
-const DEPLOY_JOB: Key = key("deploy.job", env::DEPLOY_JOB, "hotfix.deployJob", "deploy-prod-hotfix");
-const ROLLBACK_JOB: Key =
-    key("deploy.rollback_job", env::ROLLBACK_JOB, "hotfix.rollbackJob", "rollback-prod-hotfix");
-const ENVIRONMENT: Key = key("deploy.environment", env::ENVIRONMENT, "hotfix.environment", "production");
-const APPS: Key = key("deploy.apps", env::APPS, "hotfix.app", "portal,admin,api-gateway");
-const MIGRATIONS_JOB: Key =
-    key("migrations.job", env::MIGRATIONS_JOB, "hotfix.migrationsJob", "run-migrations-prod");
-const MIGRATIONS_PATHS: Key =
-    key("migrations.paths", env::MIGRATIONS_PATHS, "hotfix.migrationsPath", "**/migrations/**,db/migrate/**");
-const BACKPORT_JOB: Key = key("backport.job", env::BACKPORT_JOB, "hotfix.backportJob", "hotfix-backport");
-const BACKPORT_LABELS: Key =
-    key("backport.labels", env::BACKPORT_LABELS, "hotfix.backportLabel", "backport,auto-backport");
-const CONFLICT_LABELS: Key =
-    key("backport.conflict_labels", env::CONFLICT_LABELS, "hotfix.conflictLabel", "backport,conflicts");
-const POLL_MIN: Key = key("poll.min", env::POLL_MIN, "hotfix.pollMin", "5s");
-const POLL_MAX: Key = key("poll.max", env::POLL_MAX, "hotfix.pollMax", "30s");
-const RETRY_BASE: Key = key("retry.base", env::RETRY_BASE, "hotfix.retryBase", "500ms");
-const RETRY_BUDGET: Key = key("retry.budget", env::RETRY_BUDGET, "hotfix.retryBudget", "60s");
-const RETRY_OUTAGE: Key = key("retry.outage", env::RETRY_OUTAGE, "hotfix.retryOutage", "30m");
-const TIMEOUT: Key = key("timeout", env::TIMEOUT, "hotfix.timeout", "60s");
-const SETTLE: Key = key("settle", env::SETTLE, "hotfix.settle", "10s");
-
-/// Every setting that has a name in more than one layer, for the manual and for `doctor --config`.
-pub const KEYS: &[&Key] = &[
-    &REMOTE,
-    &URL,
-    &PRODUCTION,
-    &PREFIX,
-    &TARGETS,
-    &DEPLOY_JOB,
-    &ROLLBACK_JOB,
-    &ENVIRONMENT,
-    &APPS,
-    &MIGRATIONS_JOB,
-    &MIGRATIONS_PATHS,
-    &BACKPORT_JOB,
-    &BACKPORT_LABELS,
-    &CONFLICT_LABELS,
-    &POLL_MIN,
-    &POLL_MAX,
-    &RETRY_BASE,
-    &RETRY_BUDGET,
-    &RETRY_OUTAGE,
-    &TIMEOUT,
-    &SETTLE,
-    &promote::HEROKU_URL,
-    &promote::HEROKU_REGISTRY,
-    &promote::RELEASE_DEADLINE,
-    &promote::BOOT_DEADLINE,
-    &promote::HEALTH_DEADLINE,
-    &promote::HEALTH_TIMEOUT,
-    &promote::HEALTH_MIN,
-    &promote::HEALTH_MAX,
-    &promote::HEALTH_STREAK,
-    &promote::MIGRATION_SILENCE,
-];
 
 /// Everything resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]

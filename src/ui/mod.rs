@@ -13,6 +13,7 @@ pub mod follow;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod layout;
+mod next;
 mod progress;
 mod prompt;
 mod redact;

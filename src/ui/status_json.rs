@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::status::{command_line, hands, next_command};
+use super::next::{command_line, hands, next_command};
 use super::way_back;
 use crate::hotfix::plan::{Next, Plan, Standing, State};
 use crate::hotfix::rung::{Check, Rung, Who};

@@ -3,6 +3,7 @@
 //! It asks only what neither the clone nor the pipeline file nor GitLab tells, shows the file before it
 //! writes it, and writes only what differs from the defaults.
 
+mod approvals;
 mod draft;
 mod guess;
 mod look;
