@@ -212,6 +212,29 @@ impl Repo {
         check_remote(push.remote)?;
         let full = format!("refs/heads/{}", push.branch);
         check_name(&full)?;
+        let outcome = self.push_once(push, &full)?;
+        if !matches!(outcome, PushOutcome::Stale | PushOutcome::Rejected { .. }) {
+            return Ok(outcome);
+        }
+        // Told apart by looking, not by git's words.
+        let listed = self.ls_remote(push.remote, &[&full], push.credential)?;
+        let there = listed.into_iter().find(|(name, _)| *name == full).map(|(_, id)| id);
+        let expected = match push.expect {
+            Expect::Absent => None,
+            Expect::At(id) => Some(id),
+        };
+        match outcome {
+            // Git tries once more by itself where the answer is lost; that one then finds what the first did.
+            _ if there == push.source => Ok(PushOutcome::UpToDate),
+            // A page in place of the remote was taken for one without branches.
+            PushOutcome::Stale if there == expected => self.push_once(push, &full),
+            // Lost to another push on the server itself.
+            _ if there != expected => Ok(PushOutcome::Stale),
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn push_once(&self, push: &Push<'_>, full: &str) -> Result<PushOutcome, GitError> {
         let expected = match push.expect {
             Expect::Absent => String::new(),
             Expect::At(id) => id.to_string(),
@@ -222,20 +245,7 @@ impl Repo {
         call = call.args(["--recurse-submodules=no", "--no-signed"]);
         call = call.arg(format!("--force-with-lease={full}:{expected}"));
         let output = call.args(["--", push.remote, &format!("{source}:{full}")]).output()?;
-        match outcome(output, &full, push.hooks)? {
-            // Lost to another push on the server itself: told apart by looking, not by its words.
-            PushOutcome::Rejected { .. } if !self.stands_at(push, &full)? => Ok(PushOutcome::Stale),
-            outcome => Ok(outcome),
-        }
-    }
-
-    fn stands_at(&self, push: &Push<'_>, full: &str) -> Result<bool, GitError> {
-        let listed = self.ls_remote(push.remote, &[full], push.credential)?;
-        let there = listed.into_iter().find(|(name, _)| name == full).map(|(_, id)| id);
-        Ok(match push.expect {
-            Expect::Absent => there.is_none(),
-            Expect::At(id) => there == Some(id),
-        })
+        outcome(output, full, push.hooks)
     }
 
     /// A call that talks to `remote`. A user and a secret in its address (a job's checkout has them) would

@@ -35,30 +35,35 @@ fn push<'a>(branch: &'a str, source: Oid, expect: Expect) -> Push<'a> {
     Push { remote: "origin", source: Some(source), branch, expect, hooks: false, credential: None }
 }
 
-/// A `git` that says at its first fetches that a reference is locked, and is git otherwise.
+/// A repository whose `git` runs `script` before it is git, with `$GIT` for the real one.
 #[cfg(unix)]
-#[test]
-fn a_fetch_that_meets_another_one_is_made_once_more() {
+fn through(lab: &Lab, program: &Path, script: &str) -> Repo {
     use std::os::unix::fs::PermissionsExt;
-    let program = gits().remove(0);
-    let (lab, root) = with_origin(&program);
-    let calls = lab.dir().join("calls");
     let shim = lab.dir().join("git");
+    let text = format!("#!/bin/sh\nGIT='{0}'\n{script}\nexec \"$GIT\" \"$@\"\n", program.display());
+    std::fs::write(&shim, text).unwrap();
+    std::fs::set_permissions(&shim, PermissionsExt::from_mode(0o755)).unwrap();
     let mut git = Git::at(&shim);
     for (name, value) in lab.environment() {
         git = git.with_env(name, value);
     }
+    Repo::discover(git, Some(lab.top())).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fetch_that_meets_another_one_is_made_once_more() {
+    let program = gits().remove(0);
+    let (lab, root) = with_origin(&program);
+    let calls = lab.dir().join("calls");
     for (locked, works) in [(1, true), (9, false)] {
-        let text = format!(
-            "#!/bin/sh\ncase \"$*\" in *no-write-fetch-head*)\n  echo fetch >>'{calls}'\n  \
+        let script = format!(
+            "case \"$*\" in *no-write-fetch-head*)\n  echo fetch >>'{calls}'\n  \
              if [ $(wc -l <'{calls}') -le {locked} ]; then echo \"error: cannot lock ref 'refs/x': is at 1 but \
-             expected 2\" >&2; exit 1; fi ;;\nesac\nexec '{git}' \"$@\"\n",
+             expected 2\" >&2; exit 1; fi ;;\nesac",
             calls = calls.display(),
-            git = program.display(),
         );
-        std::fs::write(&shim, text).unwrap();
-        std::fs::set_permissions(&shim, PermissionsExt::from_mode(0o755)).unwrap();
-        let repo = Repo::discover(git.clone(), Some(lab.top())).unwrap();
+        let repo = through(&lab, &program, &script);
         let spec = format!("+refs/heads/main:refs/remotes/origin/locked-{locked}");
         let fetched = repo.fetch(&Fetch { remote: "origin", refspecs: &[spec], ..Fetch::default() });
         assert_eq!(fetched.is_ok(), works, "{fetched:?}");
@@ -67,6 +72,36 @@ fn a_fetch_that_meets_another_one_is_made_once_more() {
         assert_eq!(std::fs::read_to_string(&calls).unwrap().lines().count(), 2);
         std::fs::remove_file(&calls).unwrap();
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_push_is_stale_only_where_the_branch_is_seen_to_stand_elsewhere() {
+    let program = gits().remove(0);
+    let (lab, root) = with_origin(&program);
+    lab.write("f", "more\n");
+    let tip = lab.commit("more");
+    let stale = "printf '!\\t%s\\t[rejected] (stale info)\\n' x:refs/heads/$branch; exit 1";
+    let first = lab.dir().join("first");
+    let says = |branch: &str, before: &str| {
+        let once = format!("[ -e '{0}' ] || {{ touch '{0}'; {before} {stale}; }}", first.display());
+        let script = format!("branch={branch}\ncase \"$*\" in *--porcelain*) {once} ;; esac");
+        let _ = std::fs::remove_file(&first);
+        through(&lab, &program, &script)
+    };
+    // It had landed, and git's own second try found it there.
+    let repo = says("landed", "\"$GIT\" \"$@\" >/dev/null 2>&1;");
+    assert_eq!(repo.push(&push("landed", tip, Expect::Absent)).unwrap(), PushOutcome::UpToDate);
+    assert_eq!(at_origin(&lab, "landed"), Some(tip.to_string()));
+    // Nothing was there to say so: it stands where it is expected.
+    let repo = says("again", "");
+    assert_eq!(repo.push(&push("again", tip, Expect::Absent)).unwrap(), PushOutcome::Created);
+    assert_eq!(at_origin(&lab, "again"), Some(tip.to_string()));
+    // Somebody else's.
+    lab.git(&["push", "-q", "origin", &format!("{root}:refs/heads/taken")]);
+    let repo = says("taken", "");
+    assert_eq!(repo.push(&push("taken", tip, Expect::Absent)).unwrap(), PushOutcome::Stale);
+    assert_eq!(at_origin(&lab, "taken"), Some(root.to_string()));
 }
 
 #[test]
