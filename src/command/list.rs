@@ -49,16 +49,16 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let mut lines = Vec::new();
     let mut all = true;
     if !args.missing {
-        let open = gitlab.merge_requests(&ask(MergeRequestState::Opened), MOST)?;
-        all = open.len() < MOST;
+        let (open, whole) = gitlab.newest_merge_requests(&ask(MergeRequestState::Opened), MOST)?;
+        all = whole;
         for mr in open {
             if is_hotfix(&mr, &site.settings.targets) {
                 lines.push(line(&mr, "open", Vec::new()));
             }
         }
     }
-    let merged = gitlab.merge_requests(&ask(MergeRequestState::Merged), MOST)?;
-    all &= merged.len() < MOST;
+    let (merged, whole) = gitlab.newest_merge_requests(&ask(MergeRequestState::Merged), MOST)?;
+    all &= whole;
     for mr in merged {
         if !is_hotfix(&mr, &site.settings.targets) {
             continue;

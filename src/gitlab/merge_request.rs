@@ -271,6 +271,15 @@ impl Client {
     /// The merge requests that fit, from the project's own branches, among the newest `limit`: newest first. A
     /// fork's branch may bear any name.
     pub fn merge_requests(&self, filter: &MergeRequestFilter, limit: usize) -> Result<Vec<MergeRequest>> {
+        Ok(self.newest_merge_requests(filter, limit)?.0)
+    }
+
+    /// As [`merge_requests`](Self::merge_requests), and whether nothing that fits lies beyond the limit.
+    pub fn newest_merge_requests(
+        &self,
+        filter: &MergeRequestFilter,
+        limit: usize,
+    ) -> Result<(Vec<MergeRequest>, bool)> {
         let state = filter.state.as_ref().map_or("all", MergeRequestState::as_str);
         let labels = Some(filter.labels.join(",")).filter(|labels| !labels.is_empty());
         let request = self
@@ -284,8 +293,9 @@ impl Client {
             .query("order_by", "created_at")
             .query("sort", "desc");
         let mut found: Vec<MergeRequest> = self.first(&request, limit)?;
+        let whole = found.len() < limit;
         found.retain(|mr| !mr.is_from_fork());
-        Ok(found)
+        Ok((found, whole))
     }
 
     /// One merge request. Reading it also makes GitLab check whether it can be merged.

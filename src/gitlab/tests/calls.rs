@@ -92,17 +92,22 @@ fn a_fork_may_name_its_branch_as_ours() {
         )
     };
     let rows = [row(9, "8"), row(5, "7"), row(4, "null")].join(",");
-    let (_server, client) = with_project(vec![say(200, "", &format!("[{rows}]"))]);
+    let answer = || say(200, "", &format!("[{rows}]"));
+    let (_server, client) = with_project(vec![answer(), answer()]);
     let filter = MergeRequestFilter {
         source_branch: Some("backport/develop-9f3c1a7e".to_owned()),
         ..MergeRequestFilter::default()
     };
-    let found = client.merge_requests(&filter, 100).unwrap();
+    let (found, whole) = client.newest_merge_requests(&filter, 100).unwrap();
+    assert!(whole);
     assert_eq!(
         found.iter().map(|mr| mr.iid).collect::<Vec<_>>(),
         [5],
         "a fork's, and one of a fork that is gone"
     );
+    // What is left out here may hide others beyond the limit.
+    let (found, whole) = client.newest_merge_requests(&filter, 3).unwrap();
+    assert!(found.len() == 1 && !whole);
 }
 
 #[test]
