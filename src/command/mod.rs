@@ -71,7 +71,7 @@ fn carry_out(env: Env, cli: Cli, command: String) -> u8 {
     let context = Context::new(ui, env, cli.globals).calling(command, named.as_deref());
     let ended = context
         .ui
-        .watch_signals(crate::git::forward_signal)
+        .watch_signals(crate::git::forward_signal, crate::git::wait_for_end)
         .and_then(|()| dispatch(&context, cli.command))
         .and_then(|exit| context.ui.finish().map(|()| exit));
     match ended {

@@ -7,7 +7,7 @@ use super::backport::Args;
 use super::{Exit, flow, usage_problem};
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
-use crate::git::worktree::PickState;
+use crate::git::worktree::{PickState, is_whole};
 use crate::git::{Oid, Repo};
 use crate::hotfix::drive::{Floor, World};
 use crate::hotfix::goal::Goal;
@@ -25,6 +25,12 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
             .hint("see how it will go: git hotfix backport --dry-run")
     })?;
     let dir = work_tree_dir(repo, &lane)?;
+    let mut existing = repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, &dir));
+    if existing && !is_whole(&dir) {
+        // Somebody removed the folder, or began to; git still has it on its list.
+        repo.remove_worktree(&dir)?;
+        existing = false;
+    }
     if lane.contained.known().is_some() {
         ctx.ui.line(format!("{} holds it already", lane.target));
         return Ok(Exit::Done);
@@ -69,12 +75,6 @@ pub(super) fn run(ctx: &Context, args: &Args) -> Result<Exit> {
     }
     let tip = oid(lane.tip.known(), &lane.target)?;
     let source = site.source(&s, landed)?;
-    let mut existing = repo.worktrees()?.into_iter().any(|tree| same_dir(&tree.dir, &dir));
-    if existing && !dir.exists() {
-        // Somebody removed the folder; git still has it on its list.
-        repo.remove_worktree(&dir)?;
-        existing = false;
-    }
     if !existing {
         repo.add_worktree(&dir, tip, None)?;
     }

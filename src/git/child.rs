@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -34,12 +35,32 @@ fn running() -> MutexGuard<'static, Vec<Listener>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a signal came, after which none is started.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
 /// Passes a signal on to every git child: one that was sent to this process alone does not reach them.
 pub fn forward(signal: i32) {
     let Some(signal) = Signal::from_named_raw(signal) else { return };
-    for listener in running().iter() {
+    let running = running();
+    ENDING.store(true, Ordering::SeqCst);
+    for listener in running.iter() {
         listener.hears(signal);
     }
+}
+
+/// Waits until every git child has ended that heard a signal, or at most a while: only then are its locks gone.
+pub fn wait_for_end() {
+    let clock = SystemClock::new();
+    let ended = |listener: &Listener| !matches!(has_ended(listener.id), Ok(false));
+    while !running().iter().all(ended) && clock.elapsed() < LINGER {
+        clock.sleep(LOOK / 4);
+    }
+}
+
+/// Whether a child has ended; it is not reaped by that, and its number stays its own.
+fn has_ended(id: Pid) -> Io<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(id), options)?.is_some())
 }
 
 /// Whether a child gets a process group of its own, so that what it starts itself is reached by signals, too: git
@@ -89,6 +110,9 @@ impl Running {
         }
         // Started under the lock: a signal finds either none or one that it reaches.
         let mut running = running();
+        if ENDING.load(Ordering::SeqCst) {
+            return Err(ErrorKind::Interrupted.into());
+        }
         let child = command.spawn()?;
         let listener = Listener { id: Pid::from_child(&child), group };
         running.push(listener);
@@ -142,7 +166,7 @@ impl Running {
             waited += spent;
             if ended {
                 lingered += spent;
-            } else if self.has_ended()? {
+            } else if has_ended(self.listener.id)? {
                 ended = true;
             } else if deadline.is_some_and(|deadline| before < deadline && waited >= deadline) {
                 // Git takes its locks away.
@@ -154,12 +178,6 @@ impl Running {
             self.listener.hears(Signal::TERM);
         }
         Ok(())
-    }
-
-    /// Whether it has ended; it is not reaped by that, and its number stays its own.
-    fn has_ended(&self) -> Io<bool> {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        Ok(waitid(WaitId::Pid(self.listener.id), options)?.is_some())
     }
 
     fn reap(&mut self) -> Io<ExitStatus> {

@@ -70,9 +70,9 @@ pub fn write_picks(
     let committer = committer(repo, options)?;
     let rules = Rules::of(repo.config()?);
     let sign = signs(repo, options)?;
-    let mut tip = repo.commit(target)?;
+    let (mut tip, mut tip_tree) = (target, repo.commit(target)?.tree);
     for (pick, &tree) in source.picks.iter().zip(trees) {
-        if tree == tip.tree {
+        if tree == tip_tree {
             continue;
         }
         let original = repo.commit(pick.commit)?;
@@ -86,18 +86,18 @@ pub fn write_picks(
         }
         let draft = Draft {
             tree,
-            parent: tip.id,
+            parent: tip,
             author: original.author.raw.clone(),
             encoding: original.encoding.clone(),
             message,
         };
-        let id = draft.write(repo, committer.as_ref(), sign, options).map_err(|error| match error {
+        let written = draft.write(repo, committer.as_ref(), sign, options).map_err(|error| match error {
             WriteError::Changed { part, .. } => WriteError::Changed { commit: pick.commit, part },
             other => other,
         })?;
-        tip = repo.commit(id)?;
+        (tip, tip_tree) = (written, tree);
     }
-    Ok(tip.id)
+    Ok(tip)
 }
 
 /// Writes the commits that take `source` back onto `target`, the last of its commits first, and returns the tip.
@@ -111,9 +111,9 @@ pub fn write_reverts(
 ) -> Result<Oid, WriteError> {
     let committer = committer(repo, options)?;
     let sign = signs(repo, options)?;
-    let mut tip = repo.commit(target)?;
+    let (mut tip, mut tip_tree) = (target, repo.commit(target)?.tree);
     for (pick, &tree) in source.picks.iter().rev().zip(trees) {
-        if tree == tip.tree {
+        if tree == tip_tree {
             continue;
         }
         let subject = repo.commit(pick.commit)?.subject();
@@ -126,10 +126,10 @@ pub fn write_reverts(
             None => String::new(),
         };
         let message = format!("{title}\n\nThis reverts commit {}{merge}.\n", pick.commit).into();
-        let draft = Draft { tree, parent: tip.id, author: committer.clone(), encoding: None, message };
-        tip = repo.commit(draft.write(repo, committer.as_ref(), sign, options)?)?;
+        let draft = Draft { tree, parent: tip, author: committer.clone(), encoding: None, message };
+        (tip, tip_tree) = (draft.write(repo, committer.as_ref(), sign, options)?, tree);
     }
-    Ok(tip.id)
+    Ok(tip)
 }
 
 /// Writes the placeholder for `source` onto `target`: an empty commit that names the conflicts.

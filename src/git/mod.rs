@@ -30,7 +30,7 @@ mod trailer;
 pub mod version;
 pub mod worktree;
 
-pub use child::forward as forward_signal;
+pub use child::{forward as forward_signal, wait_for_end};
 pub use error::GitError;
 pub use object::{Commit, Signature};
 pub use repo::{Head, Repo};

@@ -41,6 +41,11 @@ pub enum PickState {
     Committed(Oid),
 }
 
+/// Whether a work tree is there and nobody began to remove it.
+pub fn is_whole(dir: &Path) -> bool {
+    dir.join(".git").exists()
+}
+
 impl Repo {
     /// Whether tracked files differ from HEAD.
     pub fn is_dirty(&self) -> Result<bool, GitError> {
@@ -98,8 +103,12 @@ impl Repo {
         Ok(trees)
     }
 
-    /// Removes a linked work tree and all that is in it.
+    /// Removes a linked work tree and all that is in it; also one whose removal was interrupted.
     pub fn remove_worktree(&self, dir: &Path) -> Result<(), GitError> {
+        if dir.exists() && !is_whole(dir) {
+            // Git does not know it any more for a work tree, and would refuse.
+            self.call("worktree").arg("repair").ok()?;
+        }
         self.call("worktree").args(["remove", "--force", "--"]).arg(dir).ok().map(drop)
     }
 

@@ -1,5 +1,5 @@
 //! What happens when the user (or the machine) interrupts: the terminal is put in order, one line
-//! says what was in flight and how to go on, git children hear of it, and the process ends at once.
+//! says what was in flight and how to go on, git children hear of it, and with them the process ends.
 //!
 //! Owns exit code 130. There is no cancellation anywhere else in the program: whatever is half
 //! done is found again by the next run.
@@ -72,8 +72,12 @@ fn leave() -> ! {
 impl Ui {
     /// Starts the watch over INT, TERM and HUP. `forward` gets the number of the signal and hands
     /// it to the git children: a Ctrl-C at a terminal reaches them by itself, a signal that was sent
-    /// to this process alone does not.
-    pub fn watch_signals(&self, forward: impl Fn(i32) + Send + 'static) -> Result<()> {
+    /// to this process alone does not. `wait` returns when they have ended.
+    pub fn watch_signals(
+        &self,
+        forward: impl Fn(i32) + Send + 'static,
+        wait: impl Fn() + Send + 'static,
+    ) -> Result<()> {
         let mut incoming = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| {
             Problem::new(Kind::Failed, "could not listen for signals")
                 .because(error)
@@ -86,6 +90,7 @@ impl Ui {
                 ui.shared.ending.store(true, Ordering::SeqCst);
                 forward(signal);
                 ui.end(terminal.as_ref());
+                wait();
                 leave();
             }
         });

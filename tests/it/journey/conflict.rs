@@ -155,6 +155,32 @@ fn leaving_off_removes_the_work_tree_and_nothing_else() {
 }
 
 #[test]
+fn a_work_tree_that_was_removed_by_half_is_removed() {
+    let lab = Lab::new(story("conflict"));
+    let (dev, branch) = placed(&lab);
+    let tree = work_tree(&lab, &branch);
+    let half = || {
+        dev.run(&["backport", "--continue"]).ends(3);
+        std::fs::remove_file(tree.join(".git")).unwrap();
+        assert!(tree.join(SESSION).exists());
+    };
+    half();
+    dev.run(&["backport", "--abort"]).ends(0);
+    assert!(!tree.exists());
+    // One that is to be resolved in is made anew.
+    half();
+    dev.run(&["backport", "--continue"]).ends(3);
+    resolve(&dev, &tree);
+    dev.run(&["backport", "--continue"]).ends(0);
+    // The last of what that did.
+    dev.git(&["worktree", "add", "--quiet", "--detach", tree.to_str().unwrap(), &lab.tip(&branch)]);
+    std::fs::remove_file(tree.join(".git")).unwrap();
+    dev.run(&["backport", "--continue"]).ends(0);
+    assert!(!tree.exists() && !dev.git(&["worktree", "list"]).contains("backport"));
+    mended(&lab);
+}
+
+#[test]
 fn finished_by_hand_in_the_work_tree_is_seen() {
     let lab = Lab::new(story("conflict"));
     let (dev, branch) = placed(&lab);
