@@ -272,8 +272,10 @@ impl Repo {
             .output()?;
         match output.exit {
             Exit::Code(0) => parse_oid(&output.stdout, "rev-parse").map(Some),
-            Exit::Code(_) => Ok(None),
-            Exit::Signal(_) => Err(output.into_error("rev-parse")),
+            Exit::Code(1) => Ok(None),
+            // What lies beyond the reflog; whatever else ends git says why.
+            Exit::Code(128) if output.stderr.is_empty() => Ok(None),
+            _ => Err(output.into_error("rev-parse")),
         }
     }
 

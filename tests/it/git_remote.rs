@@ -37,7 +37,7 @@ fn push<'a>(branch: &'a str, source: Oid, expect: Expect) -> Push<'a> {
 
 /// A repository whose `git` runs `script` before it is git, with `$GIT` for the real one.
 #[cfg(unix)]
-fn through(lab: &Lab, program: &Path, script: &str) -> Repo {
+pub(crate) fn through(lab: &Lab, program: &Path, script: &str) -> Repo {
     use std::os::unix::fs::PermissionsExt;
     let shim = lab.dir().join("git");
     let text = format!("#!/bin/sh\nGIT='{0}'\n{script}\nexec \"$GIT\" \"$@\"\n", program.display());

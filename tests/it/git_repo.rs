@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::git_lab::{Lab, cases, gits, lines, untouched};
+use super::git_remote::through;
 
 /// `target` and a fix on `main` that applies to it; tells the tree that `git cherry-pick` makes.
 fn fixture(lab: &Lab) -> (Oid, Oid, Oid) {
@@ -144,9 +145,13 @@ fn names_resolve_as_git_reads_them_and_never_as_options() {
     assert_eq!(resolve("v1"), Some(target));
     assert_eq!(resolve(&landed.to_string()[..8]), Some(landed));
     assert_eq!(resolve("main^"), Some(lab.id("main~1")));
-    for none in ["none", "-x", "--all", "", "main..target", "main:f", "a b", "\n"] {
+    for none in ["none", "-x", "--all", "", "main..target", "main:f", "a b", "\n", "HEAD@{99}"] {
         assert_eq!(resolve(none), None, "{none:?}");
     }
+    // A git that fails does not know.
+    let full = "case \"$*\" in *--verify*) echo 'fatal: no space left' >&2; exit 128 ;; esac";
+    let error = through(&lab, &gits()[0], full).resolve("main").unwrap_err();
+    assert!(matches!(error, GitError::Failed { status: 128, .. }), "{error:?}");
     assert_eq!(repo.ref_tip("main").unwrap(), None, "a short name is not a full one");
     assert!(repo.has_commit(landed).unwrap());
     assert!(!repo.has_commit(lab.id("main^{tree}")).unwrap());

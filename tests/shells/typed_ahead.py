@@ -10,7 +10,10 @@ import tempfile
 
 DEADLINE = 30.0
 COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-SAID = "error: not confirmed: nothing was given up\nhint: git hotfix status\n"
+SAID = (
+    "error: not confirmed: close the merge request and remove the branch\n"
+    "hint: nothing was done; run the same command again when it is wanted\n"
+)
 
 
 def main(place):
