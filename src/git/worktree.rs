@@ -46,6 +46,11 @@ pub fn is_whole(dir: &Path) -> bool {
     dir.join(".git").exists()
 }
 
+/// What git never says, where it does what it was asked for.
+fn strange(subcommand: &str, said: &[u8]) -> GitError {
+    GitError::Answer { subcommand: subcommand.into(), what: String::from_utf8_lossy(said).into_owned() }
+}
+
 impl Repo {
     /// Whether tracked files differ from HEAD.
     pub fn is_dirty(&self) -> Result<bool, GitError> {
@@ -100,7 +105,11 @@ impl Repo {
                 _ => {}
             }
         }
-        Ok(trees)
+        match trees.is_empty() {
+            // The main one is always there.
+            true => Err(strange("worktree", &listing)),
+            false => Ok(trees),
+        }
     }
 
     /// Removes a linked work tree and all that is in it; also one whose removal was interrupted.
@@ -141,10 +150,12 @@ impl Repo {
     /// Where the pick onto `target` stands in this work tree, however it was driven.
     pub fn pick_state(&self, target: Oid) -> Result<PickState, GitError> {
         let listing = self.in_work_tree("ls-files")?.args(["--unmerged", "-z"]).ok()?;
-        let mut unmerged: Vec<BString> = listing
-            .split(|&byte| byte == 0)
-            .filter_map(|entry| entry.split_once_str("\t").map(|(_, path)| path.into()))
-            .collect();
+        let entries = listing.split(|&byte| byte == 0).filter(|entry| !entry.is_empty());
+        let path = |entry: &[u8]| match entry.split_once_str("\t") {
+            Some((_, path)) => Ok(path.into()),
+            None => Err(strange("ls-files", entry)),
+        };
+        let mut unmerged = entries.map(path).collect::<Result<Vec<BString>, GitError>>()?;
         unmerged.dedup();
         if !unmerged.is_empty() {
             return Ok(PickState::Unresolved(unmerged));
@@ -189,7 +200,8 @@ impl Repo {
         let call = self.in_work_tree("diff")?.args(["--cached", "--quiet", "--no-ext-diff"]);
         let output = call.arg(target.to_string()).output()?;
         match output.exit {
-            Exit::Code(code @ (0 | 1)) => Ok(code == 1),
+            Exit::Code(code @ (0 | 1)) if output.stdout.is_empty() => Ok(code == 1),
+            Exit::Code(0 | 1) => Err(strange("diff", &output.stdout)),
             _ => Err(output.into_error("diff")),
         }
     }

@@ -305,3 +305,18 @@ fn walked_alike(
     }
     Ok(())
 }
+
+#[test]
+fn a_git_that_babbles_tells_nothing_of_work_trees() {
+    let lab = Lab::new(&gits()[0]);
+    let (target, ..) = fixture(&lab);
+    for asked in ["worktree list", "ls-files", "diff --cached --quiet"] {
+        let babbles = format!("case \"$*\" in *'{asked}'*) echo 'what a lovely day'; exit 0 ;; esac");
+        let repo = through(&lab, &gits()[0], &babbles);
+        let error = match asked {
+            "worktree list" => repo.worktrees().unwrap_err(),
+            _ => repo.pick_state(target).unwrap_err(),
+        };
+        assert!(matches!(error, GitError::Answer { .. }), "{asked}: {error:?}");
+    }
+}
