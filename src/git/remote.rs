@@ -132,9 +132,8 @@ impl Repo {
             // Somebody else, such as an editor, fetched meanwhile: now it is where they left it.
             Err(error) if error.lost_a_race() => self.fetch_once(fetch),
             Err(error) if error.finds_no_branch() => {
-                let source = |spec: &'_ String| spec.split(':').next().map(|from| from.replace('+', ""));
-                let sources: Vec<String> = fetch.refspecs.iter().filter_map(source).collect();
-                let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+                let specs = fetch.refspecs.iter().map(|spec| spec.trim_start_matches('+'));
+                let sources: Vec<&str> = specs.filter_map(|spec| spec.split(':').next()).collect();
                 // Which of them are there is known only where a server of git's answers.
                 match self.ls_remote(fetch.remote, &sources, fetch.credential)?.is_empty() {
                     true => Err(error),

@@ -38,11 +38,13 @@ fn push<'a>(branch: &'a str, source: Oid, expect: Expect) -> Push<'a> {
 /// A repository whose `git` runs `script` before it is git, with `$GIT` for the real one.
 #[cfg(unix)]
 pub(crate) fn through(lab: &Lab, program: &Path, script: &str) -> Repo {
-    use std::os::unix::fs::PermissionsExt;
-    let shim = lab.dir().join("git");
+    let (script_file, shim) = (lab.dir().join("git.sh"), lab.dir().join("git"));
     let text = format!("#!/bin/sh\nGIT='{0}'\n{script}\nexec \"$GIT\" \"$@\"\n", program.display());
-    std::fs::write(&shim, text).unwrap();
-    std::fs::set_permissions(&shim, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::write(&script_file, text).unwrap();
+    // By another process: what this one has open for writing, a neighbour's child may keep busy.
+    let install =
+        std::process::Command::new("install").args(["-m", "755"]).args([&script_file, &shim]).status();
+    assert!(install.unwrap().success());
     let mut git = Git::at(&shim);
     for (name, value) in lab.environment() {
         git = git.with_env(name, value);
