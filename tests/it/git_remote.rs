@@ -37,6 +37,7 @@ fn push<'a>(branch: &'a str, source: Oid, expect: Expect) -> Push<'a> {
 
 /// A repository whose `git` runs `script` before it is git, with `$GIT` for the real one.
 #[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "puts a file down, and runs no git")]
 pub(crate) fn through(lab: &Lab, program: &Path, script: &str) -> Repo {
     let (script_file, shim) = (lab.dir().join("git.sh"), lab.dir().join("git"));
     let text = format!("#!/bin/sh\nGIT='{0}'\n{script}\nexec \"$GIT\" \"$@\"\n", program.display());
