@@ -213,7 +213,8 @@ impl Client {
             300..400 => self.redirect(call, response),
             401 => Error::Unauthorized { instance: self.address.instance().to_owned(), had_token, text },
             403 => Error::Forbidden { call, text },
-            404 if self.lags(request) => Error::Server { host, status: 404, text },
+            // `GET /projects/<its path>/deployments/7`: what people know begins after the project.
+            404 if self.lags(request) => self.behind(call.splitn(4, '/').last().unwrap_or_default()),
             404 => Error::NotFound { call, had_token, absent: is_about_a_thing(response), text },
             429 => Error::RateLimited { host, retry_after: response.retry_after },
             400..500 => Error::Refused { call, status: response.status, text },
@@ -226,13 +227,22 @@ impl Client {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(iid);
     }
 
+    /// What an answer means that lacks something known to be there.
+    pub(crate) fn behind(&self, what: impl Into<String>) -> Error {
+        Error::Behind { host: self.host(), what: what.into() }
+    }
+
     /// Whether what is asked for is known to be there: a 404 is then the word of a replica that lags.
     fn lags(&self, request: &Request) -> bool {
         let call = request.call();
-        let below = call.split_once("/merge_requests/").map(|(_, below)| below.split('/').next());
-        let iid = below.flatten().and_then(|iid| iid.parse().ok()).filter(|_| request.reads());
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        iid.is_some_and(|iid| opened.contains(&iid))
+        let mut places = call.rsplit('/');
+        let (last, kind) = (places.next(), places.next());
+        let of_opened = call.split_once("/merge_requests/").and_then(|(_, below)| below.split('/').next());
+        let of_opened = of_opened.and_then(|iid| iid.parse().ok()).is_some_and(|iid| opened.contains(&iid));
+        // People name merge requests and commits; the number of a deployment or job comes from GitLab alone.
+        let numbered = last.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_digit()));
+        request.reads() && (of_opened || numbered && matches!(kind, Some("deployments" | "jobs")))
     }
 
     fn redirect(&self, call: String, response: &Response) -> Error {

@@ -89,7 +89,15 @@ pub enum Error {
         /// How long to stay away, where it says so.
         retry_after: Option<Duration>,
     },
-    /// 5xx on a read, after all attempts; or 404 for what this very client made a moment ago.
+    /// What GitLab itself told of is not in this answer: a replica that lags behind, or no word of GitLab's.
+    #[error("{host} does not show {what} yet, which it told of before")]
+    Behind {
+        /// The instance.
+        host: String,
+        /// What is missing.
+        what: String,
+    },
+    /// 5xx on a read, after all attempts.
     #[error("{host} answered {status}: {text}")]
     Server {
         /// The instance.
@@ -168,7 +176,7 @@ impl From<Error> for Problem {
         let message = error.to_string();
         let problem = |kind| Problem::new(kind, message.clone());
         match error {
-            Error::Unreachable { .. } | Error::Server { .. } => {
+            Error::Unreachable { .. } | Error::Server { .. } | Error::Behind { .. } => {
                 problem(Kind::Unreachable).hint("nothing was concluded; run the same command again")
             }
             Error::Connection { .. } => problem(Kind::Config)

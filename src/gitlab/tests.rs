@@ -38,5 +38,5 @@ fn with_project(mut acts: Vec<Act>) -> (Scripted, Client) {
 /// The error of a read that is answered so.
 fn error_of(act: Act) -> Error {
     let (_server, client) = with_project(vec![act]);
-    client.job(9).unwrap_err()
+    client.merge_request(9).unwrap_err()
 }

@@ -4,15 +4,15 @@
 //! back before it is decided on. Reads through [`World::observe`], writes through [`World::act`], tells
 //! its [`Listener`] what happens and asks it for consent. Prints nothing.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::error::{Kind, Problem, Result};
+use crate::hotfix::floor::Floor;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::plan::{self, Next, Plan, State};
 use crate::hotfix::rung::{Block, Rung, Wait};
-use crate::hotfix::snapshot::{Sha, Snapshot};
+use crate::hotfix::snapshot::Snapshot;
 use crate::hotfix::step::{Acted, Consent, Question, Step, Written};
 
 /// How often in a row a step may find that the world moved.
@@ -57,32 +57,6 @@ pub enum Event<'a> {
     Waiting(&'a [(Rung, Wait)]),
     /// The server did not answer; what is shown grows old.
     Lost(&'a Problem),
-}
-
-/// What this run wrote: read back by id, so that a lagging list never makes a second one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Floor {
-    /// The hotfix's merge request.
-    pub merge_request: Option<u64>,
-    /// Backport merge requests by target.
-    pub backports: BTreeMap<String, u64>,
-    /// Branches pushed.
-    pub branches: BTreeMap<String, Sha>,
-}
-
-impl Floor {
-    fn raise(&mut self, written: &Written) {
-        match written {
-            Written::MergeRequest(iid) => self.merge_request = Some(*iid),
-            Written::Backport { target, iid } => {
-                self.backports.insert(target.clone(), *iid);
-            }
-            Written::Branch { name, tip } => {
-                self.branches.insert(name.clone(), tip.clone());
-            }
-            Written::Job(_) | Written::Plain => {}
-        }
-    }
 }
 
 /// The loop's times; all of them configuration, so that tests wait for nothing.
@@ -340,7 +314,7 @@ impl Run<'_> {
         let turn = match &acted {
             Acted::Changed(written) => {
                 self.stale = 0;
-                self.floor.raise(written);
+                self.floor.raise(step, written);
                 self.wrote.push(step.clone());
                 listener.event(Event::Changed(step, written));
                 Turn::Again

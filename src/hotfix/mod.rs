@@ -8,6 +8,7 @@
 mod act;
 pub mod describe;
 pub mod drive;
+pub mod floor;
 pub mod goal;
 mod observe;
 pub mod plan;

@@ -1,12 +1,12 @@
 //! A world on loopback, on threads of its own, for as long as it is held.
 
 use std::future::Future;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::fault::FaultPlan;
 use super::gate::Gate;
-use super::port::Port;
+use super::port::{Port, bound};
 use super::record::Record;
 use super::serve::{self, Exchange, Served, Shared};
 use crate::error::{Kind, Problem, Result};
@@ -21,17 +21,16 @@ pub(super) struct Hosted<W> {
 /// A port that is ours, and its address as `http://127.0.0.1:<port>`.
 pub(super) struct Listening {
     pub(super) origin: String,
-    listener: TcpListener,
+    socket: tokio::net::TcpSocket,
     what: &'static str,
 }
 
 /// Takes a port on loopback, 0 for any that is free, for the embedded `what`.
 pub(super) fn listen(port: u16, what: &'static str) -> Result<Listening> {
     let broken = |error| broken(what, error);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(broken)?;
-    listener.set_nonblocking(true).map_err(broken)?;
-    let origin = format!("http://{}", listener.local_addr().map_err(broken)?);
-    Ok(Listening { origin, listener, what })
+    let socket = bound((Ipv4Addr::LOCALHOST, port).into()).map_err(broken)?;
+    let origin = format!("http://{}", socket.local_addr().map_err(broken)?);
+    Ok(Listening { origin, socket, what })
 }
 
 fn broken(what: &str, error: std::io::Error) -> Problem {
@@ -63,9 +62,7 @@ impl<W: Served> Hosted<W> {
     ) -> Result<()> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let _inside = runtime.enter();
-        let port = tokio::net::TcpListener::from_std(listening.listener)
-            .and_then(|listener| self.shared.ports.add(listener))
-            .map_err(|error| broken(listening.what, error))?;
+        let port = self.shared.ports.add(listening.socket).map_err(|error| broken(listening.what, error))?;
         runtime.spawn(accept(port, Arc::clone(&self.shared)));
         Ok(())
     }

@@ -23,6 +23,9 @@ pub(super) struct Ports {
 #[derive(Debug)]
 pub(super) struct Port {
     address: SocketAddr,
+    /// Never listens. While it lasts, the kernel gives the port to nobody else, listening or not. Some systems let
+    /// no two sockets hold one address; nobody keeps it there.
+    _keeper: Option<TcpSocket>,
     state: Mutex<State>,
     again: Notify,
 }
@@ -30,17 +33,19 @@ pub(super) struct Port {
 #[derive(Debug)]
 enum State {
     Listening(TcpListener),
-    /// Held without listening: the kernel refuses, and gives the port to nobody else.
-    Refusing(TcpSocket),
-    /// Could not be held: it refuses for good.
-    Lost,
+    Refusing,
 }
 
 impl Ports {
-    pub(super) fn add(&self, listener: TcpListener) -> io::Result<Arc<Port>> {
-        let address = listener.local_addr()?;
-        let state = Mutex::new(State::Listening(listener));
-        let port = Arc::new(Port { address, state, again: Notify::new() });
+    /// Listens where the socket is bound. Needs the runtime's context.
+    pub(super) fn add(&self, socket: TcpSocket) -> io::Result<Arc<Port>> {
+        let address = socket.local_addr()?;
+        let (socket, keeper) = match bound(address) {
+            Ok(second) => (second, Some(socket)),
+            Err(_) => (socket, None),
+        };
+        let state = Mutex::new(State::Listening(socket.listen(BACKLOG)?));
+        let port = Arc::new(Port { address, _keeper: keeper, state, again: Notify::new() });
         self.all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&port));
         Ok(port)
     }
@@ -78,7 +83,7 @@ impl Port {
         loop {
             let next = poll_fn(|context| match &*self.state() {
                 State::Listening(listener) => listener.poll_accept(context),
-                State::Refusing(_) | State::Lost => Poll::Pending,
+                State::Refusing => Poll::Pending,
             });
             tokio::select! {
                 accepted = next => return accepted.map(|(stream, _)| stream),
@@ -88,22 +93,16 @@ impl Port {
     }
 
     fn refuse(&self) {
-        let mut state = self.state();
-        if matches!(*state, State::Listening(_)) {
-            // Closed first: two cannot hold one address.
-            *state = State::Lost;
-            *state = held(self.address).map_or(State::Lost, State::Refusing);
-        }
+        *self.state() = State::Refusing;
     }
 
     fn listen(&self) {
         let mut state = self.state();
-        match std::mem::replace(&mut *state, State::Lost) {
-            State::Refusing(socket) => {
-                *state = socket.listen(BACKLOG).map_or(State::Lost, State::Listening);
-                self.again.notify_one();
-            }
-            other => *state = other,
+        if let (State::Refusing, Ok(listener)) =
+            (&*state, bound(self.address).and_then(|it| it.listen(BACKLOG)))
+        {
+            *state = State::Listening(listener);
+            self.again.notify_one();
         }
     }
 
@@ -112,7 +111,8 @@ impl Port {
     }
 }
 
-fn held(address: SocketAddr) -> io::Result<TcpSocket> {
+/// A socket that holds an address of this machine, and does not listen yet.
+pub(super) fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     // Connections of before may still be ending.
     socket.set_reuseaddr(true)?;

@@ -44,9 +44,9 @@ impl Kind {
     fn allows(&self, code: i32, ends: i32) -> bool {
         let own: &[i32] = match self.fault.what {
             // Whose token, whose rights, which address: 4. A thing that is said to be missing stops some
-            // commands for good: 5.
+            // commands for good: 5. What GitLab told of before cannot be missing: 6.
             What::Status(401 | 403) | What::Redirect(_) => &[4],
-            What::Status(404) => &[4, 5],
+            What::Status(404) => &[4, 5, 6],
             // The world as it was before, or an empty list, is no error, but it may refuse: 5.
             What::Stale | What::Body("[]") => &[5, 6],
             _ => &[6],
@@ -72,6 +72,11 @@ impl Kind {
 /// Whether an exchange may write.
 pub(crate) fn writes(one: &Exchange) -> bool {
     one.method != "GET" && !one.path.contains("/git-upload-pack")
+}
+
+/// Whether an exchange wrote.
+fn effective(one: &Exchange) -> bool {
+    writes(one) && (one.fault.as_ref().map_or((200..300).contains(&one.status), |fault| fault.applied))
 }
 
 /// What a run that nothing disturbs exchanges; it must reach what it is for, also when it is said again.
@@ -117,18 +122,12 @@ pub(crate) fn case(
             return Ok(false);
         }
         said += &format!("{} at exchange {n}: {}\n", kind.name(), at(&lab, seen, *n));
-        disturbed(
-            scenario,
-            &lab,
-            &seat,
-            &before,
-            &run,
-            |code| kind.allows(code, scenario.ends),
-            &lab.since(seen),
-        )
-        .map_err(|why| format!("{said}{why}"))?;
+        let trace = lab.since(seen);
+        let before_it = |code| scenario.before.contains(&code) && !trace.iter().any(effective);
+        let allows = |code| kind.allows(code, scenario.ends) || before_it(code);
+        hurt |= !disturbed(scenario, &lab, &seat, &before, &run, allows, &trace)
+            .map_err(|why| format!("{said}{why}"))?;
         said += &format!("it ended with {}: {}\n", run.code, run.err);
-        hurt |= run.code != scenario.ends;
     }
     if !hurt && !look_twice {
         return Ok(true);
@@ -143,7 +142,7 @@ fn at(lab: &Lab, seen: usize, n: u64) -> String {
     one.map_or_else(|| "none".to_owned(), |one| format!("{} {}", one.method, one.path))
 }
 
-/// What holds of a run that was disturbed, before anything is mended.
+/// What holds of a run that was disturbed, before anything is mended; whether it did what it is for.
 pub(crate) fn disturbed(
     scenario: &Scenario,
     lab: &Lab,
@@ -152,12 +151,15 @@ pub(crate) fn disturbed(
     run: &Ran,
     allows: impl Fn(i32) -> bool,
     trace: &[Exchange],
-) -> Result<(), String> {
+) -> Result<bool, String> {
     if !allows(run.code) {
         return Err(told("not an exit code for this", run));
     }
-    if run.code == scenario.ends {
-        scenario.reached(lab).map_err(|why| told(&format!("it says it is done, but {why}"), run))?;
+    let reached = scenario.reached(lab);
+    // "Still waiting" claims nothing.
+    let done = run.code == scenario.ends && (run.code != 8 || reached.is_ok());
+    if done {
+        reached.map_err(|why| told(&format!("it says it is done, but {why}"), run))?;
         read_back(trace).map_err(|why| told(&why, run))?;
     } else {
         names_the_next_command(run)?;
@@ -167,14 +169,12 @@ pub(crate) fn disturbed(
     if run.out.contains(&secret) || run.err.contains(&secret) {
         return Err("a token is shown".to_owned());
     }
-    untouched(scenario, seat, before)
+    untouched(scenario, seat, before)?;
+    Ok(done)
 }
 
 /// Success is what a read after the last write showed.
 fn read_back(trace: &[Exchange]) -> Result<(), String> {
-    let effective = |one: &Exchange| {
-        writes(one) && (one.fault.as_ref().map_or((200..300).contains(&one.status), |fault| fault.applied))
-    };
     let Some(last) = trace.iter().rposition(effective) else { return Ok(()) };
     // What comes late is as true as any other answer.
     let is_true = |one: &Exchange| one.fault.as_ref().is_none_or(|fault| matches!(fault.what, What::Slow(_)));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use git_hotfix::sim::{Gate, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::lab::{Lab, Ran, Ready};
@@ -308,15 +308,18 @@ impl Colleague {
     }
 
     fn reopens(&self, lab: &Lab) {
-        if let Some(iid) = self.by_hand.closed {
-            let path = format!("merge_requests/{iid}");
-            let reopen = json!({"state_event": "reopen"});
-            let answer = lab.server.with_world(|world| world.api_as("mia", "PUT", &path, reopen));
-            // GitLab refuses where another one is open for the same branches.
-            if !answer.is_success() {
-                let _ = lab.replaced.set(iid);
-            }
+        let Some(iid) = self.by_hand.closed else { return };
+        let rows = lab.rows("merge_requests?per_page=100");
+        let branches = |row: &Value| (row["source_branch"].clone(), row["target_branch"].clone());
+        let closed = rows.iter().find(|row| row["iid"] == iid).map(branches);
+        // Nobody reopens what another one stands for, open or merged by now.
+        if rows.iter().any(|row| row["iid"] != iid && Some(branches(row)) == closed) {
+            let _ = lab.replaced.set(iid);
+            return;
         }
+        let path = format!("merge_requests/{iid}");
+        let reopen = json!({"state_event": "reopen"});
+        lab.server.with_world(|world| world.api_as("mia", "PUT", &path, reopen));
     }
 }
 

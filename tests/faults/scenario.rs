@@ -18,6 +18,8 @@ pub(crate) struct Scenario {
     pub(crate) args: &'static [&'static str],
     /// The exit code of a run that nothing disturbs.
     pub(crate) ends: i32,
+    /// What a run may also end with that has written nothing: how things stand before it.
+    pub(crate) before: &'static [i32],
     /// Whether it works on the clone itself.
     pub(crate) moves: bool,
     /// What must be there after it.
@@ -37,6 +39,7 @@ impl Scenario {
             place: "dev",
             args,
             ends: 0,
+            before: &[],
             moves: false,
             wanted,
         };
@@ -52,6 +55,7 @@ impl Scenario {
             Scenario {
                 change: |setup| setup.job("deploy-prod-hotfix").unwrap().failures = 1,
                 ends: 8,
+                before: &[7],
                 ..clean("again", &["deploy", "--yes", "--again", "--timeout", "0s"], failed, begun_again)
             },
             Scenario {
@@ -71,6 +75,16 @@ impl Scenario {
                 ..clean("verify", &["verify", "--confirm", "login works"], carried, confirmed)
             },
             clean("abort", &["abort", "--yes"], open, given_up),
+            Scenario {
+                change: |setup| setup.job("deploy-prod-hotfix").unwrap().failures = 1,
+                ..clean("rollback", &["rollback", "--yes"], failed, rolled_back)
+            },
+            Scenario {
+                change: |setup| setup.job("rollback-prod-hotfix").unwrap().failures = 1,
+                before: &[7],
+                ..clean("rollback-again", &["rollback", "--yes", "--again"], stuck, rolled_back)
+            },
+            clean("revert", &["revert"], live, reverted),
             clean("ship", &["ship", "--yes"], awaited, shipped),
         ]
     }
@@ -151,6 +165,12 @@ fn carried(lab: &Lab) {
 fn failed(lab: &Lab) {
     allowed(lab);
     lab.seat("dev", "dev").ends(&["deploy", "--yes"], 7);
+}
+
+/// Live, and the job that takes it back has failed.
+fn stuck(lab: &Lab) {
+    live(lab);
+    lab.seat("dev", "dev").ends(&["rollback", "--yes"], 7);
 }
 
 /// A placeholder is open, and the pick is resolved in its work tree, not committed.
@@ -273,6 +293,29 @@ fn begun_again(lab: &Lab) -> Result<(), String> {
     that(states.len() == 2 && states[0] == "blocked" && states[1] == "failed", || {
         format!("the deployments are {states:?}")
     })
+}
+
+/// Taken back, by one job that succeeded.
+fn rolled_back(lab: &Lab) -> Result<(), String> {
+    let jobs = main_jobs(lab, "rollback-prod-hotfix");
+    let states: Vec<&Value> = jobs.iter().map(|job| &job["status"]).collect();
+    let succeeded = states.iter().filter(|state| **state == "success").count();
+    that(succeeded == 1 && states.len() <= 2, || format!("the jobs that roll back are {states:?}"))?;
+    let running = lab.server.with_world(|world| world.production_commit());
+    that(running != lab.tip("main"), || "production still runs it".to_owned())
+}
+
+/// Taken back on main by one merge request, opened.
+fn reverted(lab: &Lab) -> Result<(), String> {
+    let rows = requests_to(lab, "main");
+    let source = |row: &&Value| row["source_branch"].as_str().is_some_and(|name| name.starts_with("revert/"));
+    let opened: Vec<&Value> = rows.iter().filter(source).collect();
+    that(opened.len() == 1 && opened[0]["state"] == "opened", || format!("the reverts are {opened:?}"))?;
+    let mr = lab.get(&format!("merge_requests/{}", opened[0]["iid"]));
+    let name = mr["source_branch"].as_str().unwrap_or_default();
+    that(mr["sha"] == json!(lab.tip(name)), || "the revert's head is not its branch".to_owned())?;
+    let message = lab.get(&format!("repository/commits/{}", mr["sha"].as_str().unwrap_or_default()));
+    that(message["parent_ids"] == json!([lab.tip("main")]), || "it does not stand on main".to_owned())
 }
 
 fn migrated(lab: &Lab) -> Result<(), String> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use git_hotfix::clock::Clock;
 use git_hotfix::error::{Kind, Problem, Result};
-use git_hotfix::hotfix::drive::{End, Event, Floor, Listener, Outcome, Timing, World, drive};
+use git_hotfix::hotfix::drive::{End, Event, Listener, Outcome, Timing, World, drive};
+use git_hotfix::hotfix::floor::Floor;
 use git_hotfix::hotfix::goal::Goal;
 use git_hotfix::hotfix::rung::Rung;
 use git_hotfix::hotfix::snapshot::*;

@@ -1,7 +1,6 @@
 //! What answers other than the expected one become.
 
 use super::*;
-use crate::error::Kind;
 
 #[test]
 fn every_error_shape_becomes_text() {
@@ -249,15 +248,32 @@ fn problems_say_what_to_do() {
 }
 
 #[test]
-fn what_was_opened_a_moment_ago_is_never_missing() {
+fn what_gitlab_told_of_is_never_missing() {
     let opened = r#"{"iid":412,"title":"Fix","state":"opened","source_branch":"a","target_branch":"b"}"#;
     let absent = || say(404, "", r#"{"message":"404 Not found"}"#);
-    let (_server, client) = with_project(vec![absent(), say(201, "", opened), absent(), absent(), absent()]);
+    let mut answers = vec![absent(), say(201, "", opened)];
+    answers.extend((0..6).map(|_| absent()));
+    let (_server, client) = with_project(answers);
     assert!(client.merge_request(412).unwrap_err().says_absent());
     client.create_merge_request(&NewMergeRequest::default()).unwrap();
-    for error in [client.merge_request(412).unwrap_err(), client.approvals(412).unwrap_err()] {
-        assert!(matches!(error, Error::Server { status: 404, .. }), "{error:?}");
-        assert_eq!(Problem::from(error).kind, Kind::Unreachable);
-    }
+    let said = [
+        client.merge_request(412).unwrap_err(),
+        client.approvals(412).unwrap_err(),
+        client.deployment(7).unwrap_err(),
+        client.job(8).unwrap_err(),
+    ];
+    let said = said.map(|error| Problem::from(error).whole()).concat().replace(&client.host(), "HOST");
+    insta::assert_snapshot!(said, @"
+    HOST does not show merge_requests/412 yet, which it told of before (6)
+      hint: nothing was concluded; run the same command again
+    HOST does not show merge_requests/412/approvals yet, which it told of before (6)
+      hint: nothing was concluded; run the same command again
+    HOST does not show deployments/7 yet, which it told of before (6)
+      hint: nothing was concluded; run the same command again
+    HOST does not show jobs/8 yet, which it told of before (6)
+      hint: nothing was concluded; run the same command again
+    ");
+    // What a person may have named, and what a job may lack.
     assert!(client.merge_request(41).unwrap_err().says_absent());
+    assert_eq!(client.artifact(8, "receipt.json").unwrap(), None);
 }

@@ -7,7 +7,7 @@ use super::history::ask;
 use super::{contains, review};
 use crate::error::{Kind, Problem, Result};
 use crate::gitlab::{Client, MergeRequest, MergeRequestFilter, MergeRequestState};
-use crate::hotfix::drive::Floor;
+use crate::hotfix::floor::Floor;
 use crate::hotfix::site::{Selector, Site};
 use crate::hotfix::snapshot::{Fact, Sha, Snapshot};
 

@@ -9,7 +9,7 @@ use crate::git::commit::{is_empty, placeholder_of};
 use crate::git::landed::{Contained, Source, SourceError, contained};
 use crate::git::{GitError, Oid, Repo};
 use crate::gitlab::{self, MergeRequestFilter};
-use crate::hotfix::drive::Floor;
+use crate::hotfix::floor::Floor;
 use crate::hotfix::goal::Scope;
 use crate::hotfix::rung::backport_branch;
 use crate::hotfix::site::Site;

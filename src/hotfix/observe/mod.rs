@@ -23,7 +23,7 @@ use history::contains;
 
 use crate::error::{Problem, Result};
 use crate::git::Oid;
-use crate::hotfix::drive::Floor;
+use crate::hotfix::floor::Floor;
 use crate::hotfix::goal::{Goal, Scope};
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{Fact, Migration, Person, Sha, Snapshot, WayBack};
@@ -53,9 +53,9 @@ pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result
     }
     landed::landed(site, &mut s, request.as_ref())?;
     if scope.production() {
-        production::production(site, &mut s, goal, scope)?;
+        production::production(site, &mut s, goal, scope, floor)?;
     }
-    production::migrations(site, &mut s, scope)?;
+    production::migrations(site, &mut s, scope, floor)?;
     if scope.deployment() {
         way_back::read(site, &mut s, goal)?;
     }

@@ -8,6 +8,7 @@ use super::standing::Names;
 use super::{review, way_back};
 use crate::error::Result;
 use crate::gitlab;
+use crate::hotfix::floor::Floor;
 use crate::hotfix::goal::{Goal, Scope, merged};
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{
@@ -21,10 +22,20 @@ const LOOKED_AT: usize = 50;
 const SUCCESS: gitlab::DeploymentStatus = gitlab::DeploymentStatus::Success;
 
 /// Reads production, the deployment and its pipeline.
-pub(super) fn production(site: &mut Site<'_>, s: &mut Snapshot, goal: &Goal, scope: Scope) -> Result<()> {
+pub(super) fn production(
+    site: &mut Site<'_>,
+    s: &mut Snapshot,
+    goal: &Goal,
+    scope: Scope,
+    floor: &Floor,
+) -> Result<()> {
     let Some(gitlab) = site.gitlab else { return Ok(()) };
     let environment = s.policy.environment.clone();
     let mut rows = gitlab.deployments(&environment, None, LOOKED_AT)?;
+    let shows = |job| rows.iter().any(|row| row.deployable.as_ref().is_some_and(|deploys| deploys.id == job));
+    if let Some(job) = floor.deploy_job.filter(|job| !shows(*job)) {
+        return Err(gitlab.behind(format!("the deployment of job {job} to {environment}")).into());
+    }
     let mut runs = standing(site, s, &rows)?;
     if runs.is_none() && rows.len() == LOOKED_AT {
         let succeeded = gitlab.deployments(&environment, Some(SUCCESS), LOOKED_AT)?;
@@ -297,7 +308,7 @@ pub(super) fn mark_own(rows: &mut [Shipment], landed: &Landed) {
 }
 
 /// Which changed paths are migrations, and their job; the rollback job stands in the same list.
-pub(super) fn migrations(site: &mut Site<'_>, s: &mut Snapshot, scope: Scope) -> Result<()> {
+pub(super) fn migrations(site: &mut Site<'_>, s: &mut Snapshot, scope: Scope, floor: &Floor) -> Result<()> {
     let paths = changed(site, s)?;
     s.migration.paths = match paths {
         Fact::Known(paths) => {
@@ -313,7 +324,8 @@ pub(super) fn migrations(site: &mut Site<'_>, s: &mut Snapshot, scope: Scope) ->
     let (Some(gitlab), Some(pipeline), true) = (site.gitlab, s.main_pipeline.known(), wanted) else {
         return Ok(());
     };
-    let jobs = site.kept.lane_jobs.of(gitlab, names(s), pipeline.id)?.to_vec();
+    let known = s.deployment.known().map(|deployment| deployment.job.id).into_iter().chain(floor.lane_job);
+    let jobs = site.kept.lane_jobs.of(gitlab, names(s), pipeline.id, known)?.to_vec();
     if migrates {
         let newest = jobs.iter().filter(|job| job.name == s.policy.migration_job).max_by_key(|job| job.id);
         s.migration.job = Fact::read(newest.map(review::job));

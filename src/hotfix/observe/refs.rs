@@ -10,7 +10,7 @@ use crate::error::{Kind, Problem, Result};
 use crate::git::remote::{Deepen, Fetch};
 use crate::git::{Oid, Repo};
 use crate::gitlab::MergeRequest;
-use crate::hotfix::drive::Floor;
+use crate::hotfix::floor::Floor;
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{CommitLine, Fact, LocalBranch, Sha, Snapshot};
 

@@ -10,7 +10,7 @@ use crate::git::Repo;
 use crate::git::adopt::{self, Adoption};
 use crate::git::landed::Source;
 use crate::git::pick::pick;
-use crate::hotfix::drive::Floor;
+use crate::hotfix::floor::Floor;
 use crate::hotfix::rung::revert_branch;
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{BackportBranch, BranchContent, Fact, Lane, Sha, Snapshot};

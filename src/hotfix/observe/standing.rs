@@ -33,12 +33,23 @@ impl Names<'_> {
 }
 
 impl LaneJobs {
-    /// The lane's jobs in a pipeline, those among them that were retried too; asked once.
-    pub fn of(&mut self, gitlab: &Client, names: Names<'_>, pipeline: u64) -> gitlab::Result<&[Job]> {
-        Ok(match self.0.entry(pipeline) {
-            Entry::Occupied(known) => known.into_mut(),
+    /// The lane's jobs in a pipeline, those among them that were retried too; asked once. A list without the
+    /// jobs that are known to be in it is an error: what it lacks besides could be a rollback.
+    pub fn of(
+        &mut self,
+        gitlab: &Client,
+        names: Names<'_>,
+        pipeline: u64,
+        known: impl IntoIterator<Item = u64>,
+    ) -> gitlab::Result<&[Job]> {
+        let jobs = match self.0.entry(pipeline) {
+            Entry::Occupied(asked) => asked.into_mut(),
             Entry::Vacant(place) => place.insert(gitlab.jobs(pipeline, true, |job| names.hold(&job.name))?),
-        })
+        };
+        match known.into_iter().find(|id| !jobs.iter().any(|job| job.id == *id)) {
+            Some(id) => Err(gitlab.behind(format!("job {id} in pipeline {pipeline}"))),
+            None => Ok(jobs),
+        }
     }
 
     /// Whether what the deployment brought is still what a later look would find, unless a newer one
@@ -62,7 +73,7 @@ impl LaneJobs {
             return Ok(true);
         };
         let ended = job.finished_at.or(deployment.created_at);
-        let lane = self.of(gitlab, names, pipeline.id)?;
+        let lane = self.of(gitlab, names, pipeline.id, [job.id])?;
         Ok(!lane.iter().any(|job| job.name == names.rollback && took_back(job, ended)))
     }
 

@@ -47,6 +47,36 @@ fn what_was_just_opened_may_be_seen_late() {
     }
 }
 
+/// A list that lags behind a new job shows the one before it, which failed: that is no word about the new one.
+#[test]
+fn a_new_job_that_is_seen_late_has_not_failed() {
+    let again = |fault: Option<(usize, What)>| {
+        let mut scenario = story("clean");
+        scenario.setup.job("deploy-prod-hotfix").unwrap().failures = 1;
+        let lab = Lab::new(scenario);
+        let dev = lab.fixed();
+        dev.run(&["open"]).ends(0);
+        dev.run(&["merge", "--yes"]).ends(0);
+        dev.run(&["wait", "build"]).ends(0);
+        lab.approve();
+        dev.run(&["deploy", "--yes"]).ends(7);
+        let begun = lab.server.requests().len();
+        if let Some((at, what)) = fault {
+            lab.server.inject(FaultPlan::nth(at as u64 + 1, Fault::after(what)));
+        }
+        let run = dev.run(&["deploy", "--again", "--yes", "--timeout", "0s"]).ends(8);
+        (run.err.clone(), lab.server.requests().split_off(begun))
+    };
+    let (_, trace) = again(None);
+    let made = trace.iter().position(|one| one.path.ends_with("/retry")).unwrap();
+    for path in ["/deployments?", "/deployments/"] {
+        let late = made + trace[made..].iter().position(|one| one.path.contains(path)).unwrap();
+        let (said, trace) = again(Some((late, What::Stale)));
+        assert!(trace[late].fault.is_some() && trace[late].path.contains(path), "{:?}", trace[late]);
+        assert!(said.contains("does not show") && said.contains("waiting for approval"), "{path}: {said}");
+    }
+}
+
 /// Git takes a page that is answered with 200 for a remote without branches.
 #[test]
 fn a_page_in_place_of_the_remote_is_no_word_about_its_branches() {
