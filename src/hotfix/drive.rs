@@ -308,7 +308,19 @@ impl Run<'_> {
             return Ok(Turn::Again);
         }
         listener.event(Event::Acting(step));
-        let acted = world.act(step, consent.as_ref())?;
+        let acted = match world.act(step, consent.as_ref()) {
+            // No unclear write: nothing was sent, or it is a push, which happens once however often it is asked for.
+            Err(problem)
+                if problem.kind == Kind::Unreachable
+                    && self.stale < MOST_STALE
+                    && (self.settles() || self.endures()) =>
+            {
+                listener.event(Event::Lost(&problem));
+                self.stale += 1;
+                return Ok(Turn::Sleep);
+            }
+            acted => acted?,
+        };
         let mut last =
             Last { step: step.clone(), at: self.clock.elapsed(), seen: snapshot.clone(), unclear: false };
         let turn = match &acted {

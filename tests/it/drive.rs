@@ -45,11 +45,14 @@ struct Lagging {
     /// Looks that fail, counted down.
     lost: u32,
     looks: u32,
+    /// Writes after the first that are not even sent, counted down.
+    unsent: u32,
 }
 
 impl Lagging {
     fn new(s: Snapshot, lag: u32, effect: Effect) -> Lagging {
-        Lagging { shown: s.clone(), real: s, lag, behind: 0, effect, acts: vec![], lost: 0, looks: 0 }
+        let (shown, acts) = (s.clone(), vec![]);
+        Lagging { shown, real: s, lag, behind: 0, effect, acts, lost: 0, looks: 0, unsent: 0 }
     }
 }
 
@@ -69,6 +72,10 @@ impl World for Lagging {
 
     fn act(&mut self, step: &Step, consent: Option<&Consent>) -> Result<Acted> {
         assert!(!step.dangerous() || consent.is_some_and(|consent| consent.covers(step)), "{step:?}");
+        if self.unsent > 0 && !self.acts.is_empty() {
+            self.unsent -= 1;
+            return Err(Problem::new(Kind::Unreachable, "no route"));
+        }
         self.acts.push(step.clone());
         self.behind = self.lag;
         let nth = u32::try_from(self.acts.len()).unwrap();
@@ -135,6 +142,19 @@ fn a_server_that_cannot_be_read_right_after_a_write_is_asked_again() {
     let problem = run(&mut world, &Goal::Open(Box::default()), timing()).unwrap_err();
     assert_eq!((problem.kind, world.acts.len()), (Kind::Unreachable, 1));
     assert!((5..30).contains(&world.looks), "{} looks within 20 s", world.looks);
+}
+
+#[test]
+fn a_write_that_could_not_be_sent_is_planned_anew_like_a_look_but_not_for_ever() {
+    let mut world = Lagging::new(fresh(), 0, opens);
+    world.unsent = 3;
+    let outcome = run(&mut world, &Goal::Open(Box::default()), timing()).unwrap();
+    assert_eq!((outcome.end, world.unsent, world.acts.len()), (End::Done, 0, 2));
+
+    let mut world = Lagging::new(fresh(), 0, opens);
+    world.unsent = u32::MAX;
+    let problem = run(&mut world, &Goal::Open(Box::default()), timing()).unwrap_err();
+    assert_eq!((problem.kind, world.acts.len()), (Kind::Unreachable, 1));
 }
 
 #[test]
