@@ -10,6 +10,7 @@ use crate::git::incomplete::Completed;
 use crate::git::landed::Source;
 use crate::git::pick::Outcome;
 use crate::git::remote::Fetch;
+use crate::git::worktree::beside;
 use crate::git::{GitError, Head, Oid, Repo};
 use crate::gitlab::DeploymentStatus;
 
@@ -67,7 +68,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         Some(dir) => {
             let dir = match dir {
                 Some(dir) => dir.clone(),
-                None => beside(repo, &args.slug),
+                None => beside(repo.work_tree().unwrap_or(repo.common_dir()), &args.slug),
             };
             repo.add_worktree(&dir, tip, Some(&branch))?;
             made(repo.ref_tip(&full)? == Some(tip), &branch)?;
@@ -253,13 +254,6 @@ fn by_hand(slug: &str, source: &Source, commit: Oid) -> String {
     let mainline = source.picks.first().and_then(|pick| pick.mainline);
     let mainline = mainline.map(|parent| format!(" -m {parent}")).unwrap_or_default();
     format!("pick it by hand: git hotfix start {slug} && git cherry-pick -x{mainline} {}", short(commit))
-}
-
-fn beside(repo: &Repo, slug: &str) -> PathBuf {
-    let top = repo.work_tree().unwrap_or(repo.common_dir());
-    let name = top.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    // A clone at the very top has no place beside it but itself.
-    top.parent().unwrap_or(top).join(format!("{name}-{}", slug.replace('/', "-")))
 }
 
 fn short(oid: Oid) -> String {

@@ -46,6 +46,13 @@ pub fn is_whole(dir: &Path) -> bool {
     dir.join(".git").exists()
 }
 
+/// Where a linked work tree of this name goes: beside the clone. One at the very top has no place beside it but
+/// itself.
+pub fn beside(top: &Path, name: &str) -> PathBuf {
+    let own = top.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    top.parent().unwrap_or(top).join(format!("{own}-{}", name.replace('/', "-")))
+}
+
 /// What git never says, where it does what it was asked for.
 fn strange(subcommand: &str, said: &[u8]) -> GitError {
     GitError::Answer { subcommand: subcommand.into(), what: String::from_utf8_lossy(said).into_owned() }

@@ -71,6 +71,10 @@ fn the_placeholder_says_everything_and_is_finished_in_a_work_tree() {
     dev.run(&["backport", "--continue"]).ends(3).says(SESSION);
     dev.git_in(&tree, &["add", SESSION]);
     dev.run(&["backport", "--continue"]).ends(3).says("conflict markers are left");
+    // In the work tree itself it needs no name, though no branch is checked out there.
+    dev.run(&["-C", tree.to_str().unwrap(), "backport", "--continue"])
+        .ends(3)
+        .says("conflict markers are left");
     assert_eq!(lab.tip(&branch), placeholder, "nothing is pushed before it is resolved");
 
     std::fs::write(tree.join(SESSION), RESOLVED).unwrap();

@@ -1,19 +1,23 @@
 //! `git hotfix backport --continue` and `--abort`: a conflict is finished by git's own cherry-pick, in a
 //! linked work tree beside the clone. Nothing is kept but that work tree.
 
+mod lane;
+
 use std::path::{Path, PathBuf};
 
+use lane::{lane, same_dir};
+
+use super::Exit;
 use super::backport::Args;
-use super::{Exit, flow, usage_problem};
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
-use crate::git::worktree::{PickState, is_whole};
+use crate::git::worktree::{PickState, beside, is_whole};
 use crate::git::{Oid, Repo};
 use crate::hotfix::drive::World;
 use crate::hotfix::floor::Floor;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::DECLINED_LABEL;
-use crate::hotfix::site::{Selector, Site};
+use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{BranchContent, Landed, Lane, RequestState, Sha, Snapshot};
 use crate::hotfix::step::Acted;
 
@@ -108,13 +112,10 @@ enum Held {
 impl<'a> Resolution<'a> {
     fn of(ctx: &'a Context, args: &Args) -> Result<Resolution<'a>> {
         let repo = ctx.clone_here()?;
-        let (site, seen, lane) = lane(ctx, args)?;
         let trees = repo.worktrees()?;
         let top = trees.first().map_or(repo.common_dir(), |tree| &tree.dir);
-        let branch = lane.branch.clone().unwrap_or_default().replace('/', "-");
-        let own = top.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        // A clone at the very top has no place beside it but itself.
-        let dir = top.parent().unwrap_or(top).join(format!("{own}-{branch}"));
+        let (site, seen, lane) = lane(ctx, args, top)?;
+        let dir = beside(top, &lane.branch.clone().unwrap_or_default());
         let listed = trees.iter().any(|tree| same_dir(&tree.dir, &dir));
         Ok(Resolution { ctx, repo, site, seen, lane, dir, listed })
     }
@@ -288,66 +289,6 @@ impl<'a> Resolution<'a> {
             false => Held::Other,
         })
     }
-}
-
-/// The one lane that is meant: by the backport's own merge request, by `--to`, or the only conflicting one.
-fn lane<'a>(ctx: &'a Context, args: &Args) -> Result<(Site<'a>, Snapshot, Lane)> {
-    let repo = ctx.clone_here()?;
-    let mut options =
-        flow::Options { to: args.to.clone(), landed: args.landed.clone(), ..flow::Options::default() };
-    let named = args.named.hotfix.as_deref();
-    let branch = match named.and_then(|text| text.strip_prefix('!')).and_then(|iid| iid.parse().ok()) {
-        Some(iid) => {
-            let mr = ctx.gitlab_required()?.merge_request(iid)?;
-            mr.source_branch.starts_with("backport/").then_some((mr.source_branch, mr.target_branch))
-        }
-        None => None,
-    };
-    let mut site = match branch {
-        Some((branch, target)) => {
-            options.to = vec![target];
-            let short = branch.rsplit('-').next().unwrap_or_default();
-            let commit = repo.resolve(short)?.ok_or_else(|| {
-                usage_problem(
-                    format!("{branch} names no commit that this clone has"),
-                    "git fetch, then run the same command again (or name the commit: --landed <sha>)",
-                )
-            })?;
-            flow::site_for(ctx, Selector::Commit(Sha::of_bytes(commit.as_bytes())), &options)?
-        }
-        None => flow::site(ctx, named, &options)?,
-    };
-    let s = site.observe(&Goal::Backport, &Floor::default())?;
-    let open = |lane: &&Lane| lane.contained.known().is_none();
-    let placeholder =
-        |lane: &&Lane| lane.remote.known().is_some_and(|branch| branch.content == BranchContent::Placeholder);
-    let mut lanes: Vec<&Lane> = s.lanes.iter().filter(placeholder).collect();
-    if lanes.is_empty() {
-        lanes = s.lanes.iter().filter(open).collect();
-    }
-    if let ([], [only]) = (lanes.as_slice(), s.lanes.as_slice()) {
-        lanes = vec![only];
-    }
-    match lanes.as_slice() {
-        [only] => {
-            let only = (*only).clone();
-            Ok((site, s, only))
-        }
-        [] => Err(Problem::new(Kind::Refused, "no backport of this hotfix is left to resolve")
-            .hint("git hotfix verify")),
-        several => {
-            let names: Vec<&str> = several.iter().map(|lane| lane.target.as_str()).collect();
-            Err(usage_problem(
-                format!("several backports are open: {}", names.join(", ")),
-                format!("say which: git hotfix backport --continue --to {}", names[0]),
-            ))
-        }
-    }
-}
-
-fn same_dir(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    real(one) == real(other)
 }
 
 fn oid(sha: Option<&Sha>, target: &str) -> Result<Oid> {
