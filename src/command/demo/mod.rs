@@ -93,7 +93,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         if args.scenario.is_some() {
             server.with_world(|world| world.expect(scenario.events.clone()));
         }
-        return serve(ctx, &server, &sandbox, args.json);
+        return serve(ctx, &server, &sandbox, scenario.slug, args.json);
     }
     tell(ctx, &server, &sandbox, &scenario, here.is_some())
 }
@@ -282,7 +282,7 @@ fn failed(what: &str, error: &std::io::Error) -> Problem {
 /// Who can be played, as scripts know them.
 const ROLES: [(&str, &str); 4] = [("developer", "dev"), ("tech-lead", "bo"), ("pm", "cleo"), ("bot", "bot")];
 
-fn serve(ctx: &Context, server: &Server, sandbox: &Sandbox, as_json: bool) -> Result<Exit> {
+fn serve(ctx: &Context, server: &Server, sandbox: &Sandbox, slug: &str, as_json: bool) -> Result<Exit> {
     let tokens: serde_json::Map<String, serde_json::Value> =
         ROLES.iter().map(|(role, user)| ((*role).to_owned(), json!(server.token(user)))).collect();
     let project = sandbox.project();
@@ -310,7 +310,8 @@ fn serve(ctx: &Context, server: &Server, sandbox: &Sandbox, as_json: bool) -> Re
             ctx.ui.line("");
             ctx.ui.line("in another terminal, as the developer (whose token git knows there):");
             ctx.ui.line(format!("  cd {workdir}"));
-            ctx.ui.line("  git hotfix start login-500   # fix something, commit, then: git hotfix ship");
+            ctx.ui
+                .line(format!("  git hotfix start {slug}   # fix something, commit, then: git hotfix ship"));
             ctx.ui.line("as somebody else:");
             ctx.ui.line(format!("  export GIT_HOTFIX_URL={} GIT_HOTFIX_TOKEN=<token>", server.url()));
             ctx.ui.line("  git hotfix approve <branch>");
