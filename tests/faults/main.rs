@@ -127,6 +127,7 @@ fn main() -> ExitCode {
     println!("{} units of work after {} s", units.len(), begun.elapsed().as_secs());
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     let mut passed = 0;
+    let (all, ended) = (units.len(), AtomicUsize::new(0));
     let results = side_by_side(units, |unit| {
         let caught = std::panic::catch_unwind(AssertUnwindSafe(|| (unit.work)()));
         let (count, wrong) = caught.unwrap_or_else(|panic| {
@@ -135,6 +136,16 @@ fn main() -> ExitCode {
         });
         for why in &wrong {
             println!("FAIL {} {}: {why}\n", unit.kind, unit.name);
+        }
+        let ended = ended.fetch_add(1, Ordering::Relaxed) + 1;
+        if wishes.full {
+            // It takes hours: how far it is.
+            println!(
+                "{ended}/{all} {} {}: {count} after {} s",
+                unit.kind,
+                unit.name,
+                begun.elapsed().as_secs()
+            );
         }
         (unit.kind, count, wrong.len() as u64)
     });
