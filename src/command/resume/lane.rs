@@ -19,7 +19,10 @@ fn standing_in<'a>(repo: &'a Repo, top: &Path) -> Result<Option<(&'a Path, Oid)>
     let Some(here) = repo.work_tree() else { return Ok(None) };
     let (name, any) = (here.file_name(), beside(top, "backport/"));
     let rest = name.zip(any.file_name()).and_then(|(name, any)| name.to_str()?.strip_prefix(any.to_str()?));
-    let short = rest.and_then(|rest| rest.rsplit('-').next()).unwrap_or_default();
+    let short = rest.and_then(|rest| rest.rsplit('-').next());
+    // A hotfix of one's own may be called so, too: then the last word is no commit.
+    let id = |short: &&str| short.len() >= 7 && short.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let Some(short) = short.filter(id) else { return Ok(None) };
     Ok(repo.resolve(short)?.map(|commit| (here, commit)))
 }
 
