@@ -98,8 +98,8 @@ impl Port {
 
     fn listen(&self) {
         let mut state = self.state();
-        if let (State::Refusing, Ok(listener)) =
-            (&*state, bound(self.address).and_then(|it| it.listen(BACKLOG)))
+        if matches!(*state, State::Refusing)
+            && let Ok(listener) = bound(self.address).and_then(|socket| socket.listen(BACKLOG))
         {
             *state = State::Listening(listener);
             self.again.notify_one();
