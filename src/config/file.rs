@@ -331,12 +331,13 @@ fn heroku_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Path components as registries take them: words of small letters and digits, joined by `.`, `_`, `__` or dashes
+/// (OCI distribution specification, "Pulling manifests").
 fn image_path(text: &str) -> Result<String, String> {
-    let fits =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-');
-    let segment = |part: &str| {
-        part.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric()) && part.bytes().all(fits)
-    };
+    let word = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let joint =
+        |joint: &str| matches!(joint, "" | "." | "_" | "__") || joint.bytes().all(|byte| byte == b'-');
+    let segment = |part: &str| part.starts_with(word) && part.ends_with(word) && part.split(word).all(joint);
     if !text.is_empty() && !text.split('/').all(segment) {
         return Err(format!("“{text}” is no image below the project's registry"));
     }

@@ -28,7 +28,7 @@ conflict_labels = []
 
 [apps.portal]
 heroku = "acme-portal-prod"
-image = "portal"
+image = "shop_2/web--a__b.c"
 tag = "v-{sha}"
 processes = ["web", "worker"]
 health = { url = "https://portal.example/health", identity = "X-Revision" }
@@ -133,7 +133,10 @@ fn the_file_can_rename_everything() {
     assert_eq!(names, ["portal", "admin"], "in the order of the file");
     let portal = &config.app_details[0];
     assert_eq!(portal.heroku.as_deref(), Some("acme-portal-prod"));
-    assert_eq!((portal.image.as_deref(), portal.tag.as_deref()), (Some("portal"), Some("v-{sha}")));
+    assert_eq!(
+        (portal.image.as_deref(), portal.tag.as_deref()),
+        (Some("shop_2/web--a__b.c"), Some("v-{sha}"))
+    );
     assert_eq!(portal.processes, ["web", "worker"]);
     let health = portal.health.as_ref().unwrap();
     assert_eq!(
@@ -224,6 +227,8 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         "[backport]\nlabels = ['a,b']",
         "[apps.portal]\nimage = '../../other/image'",
         "[apps.portal]\nimage = 'registry.evil.example:5000/x'",
+        "[apps.portal]\nimage = 'web/a..b'",
+        "[apps.portal]\nimage = 'web-'",
         "[apps.portal]\ntag = 'a b'",
         "[apps.portal]\nheroku = 'x/../y'",
         "[apps.portal]\nhealth = { url = 'http://portal.example' }",
@@ -260,6 +265,8 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
     line 2, column 11: “a,b” is no label: GitLab separates them by commas
     line 2, column 9: “../../other/image” is no image below the project's registry
     line 2, column 9: “registry.evil.example:5000/x” is no image below the project's registry
+    line 2, column 9: “web/a..b” is no image below the project's registry
+    line 2, column 9: “web-” is no image below the project's registry
     line 2, column 7: “a b” is no tag, as in {sha} or prod-{sha}
     line 2, column 10: “x/../y” is no name of an app or process type on Heroku
     line 2, column 18: “http://portal.example” is no https address
