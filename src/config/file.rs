@@ -331,14 +331,18 @@ fn heroku_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Path components as registries take them: words of small letters and digits, joined by `.`, `_`, `__` or dashes
-/// (OCI distribution specification, "Pulling manifests").
-fn image_path(text: &str) -> Result<String, String> {
+/// Whether a registry takes this for a repository's name: path components of small letters and digits in words,
+/// joined by `.`, `_`, `__` or dashes (OCI distribution specification, "Pulling manifests").
+pub fn names_an_image(text: &str) -> bool {
     let word = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-    let joint =
-        |joint: &str| matches!(joint, "" | "." | "_" | "__") || joint.bytes().all(|byte| byte == b'-');
-    let segment = |part: &str| part.starts_with(word) && part.ends_with(word) && part.split(word).all(joint);
-    if !text.is_empty() && !text.split('/').all(segment) {
+    let joint = |joint: &str| matches!(joint, "." | "_" | "__") || joint.bytes().all(|byte| byte == b'-');
+    let component =
+        |part: &str| part.starts_with(word) && part.ends_with(word) && part.split(word).all(joint);
+    text.len() <= 255 && text.split('/').all(component)
+}
+
+fn image_path(text: &str) -> Result<String, String> {
+    if !text.is_empty() && !names_an_image(text) {
         return Err(format!("“{text}” is no image below the project's registry"));
     }
     Ok(text.to_owned())

@@ -30,7 +30,7 @@ use crate::error::{Kind, Problem};
 use crate::http::{Options, Retry};
 
 pub use env::Env;
-pub use file::{App, FILE_NAME, File, Health, Role};
+pub use file::{App, FILE_NAME, File, Health, Role, names_an_image};
 pub use key::{KEYS, Key};
 pub use promote::Promote;
 pub use token::{Search, TokenSource, find as find_token};

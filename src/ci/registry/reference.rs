@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+use crate::config::names_an_image;
 use crate::http::Origin;
 
 /// A sha256 digest, `sha256:<64 hex digits>`: the only algorithm that registries use in practice.
@@ -81,7 +82,7 @@ impl Reference {
         if !origin.is_private() {
             return Err(format!("refusing plain http to {origin}"));
         }
-        if !is_repository(repository) {
+        if !names_an_image(repository) {
             return Err(format!("\u{201c}{repository}\u{201d} is no name of a repository"));
         }
         if let Version::Tag(tag) = &version
@@ -138,19 +139,6 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}{}", self.origin.host(), self.repository, self.version)
     }
-}
-
-/// `[a-z0-9]+` joined by `.`, `_`, `__` or dashes, in path components (the distribution specification).
-fn is_repository(name: &str) -> bool {
-    let component = |part: &str| {
-        let plain = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let bytes = part.as_bytes();
-        plain(bytes.first())
-            && plain(bytes.last())
-            && bytes.iter().all(|byte| plain(Some(byte)) || matches!(byte, b'.' | b'_' | b'-'))
-            && !["..", "___", "._", "_.", ".-", "-.", "_-", "-_"].iter().any(|odd| part.contains(odd))
-    };
-    name.len() <= 255 && name.split('/').all(component)
 }
 
 /// `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`.
