@@ -44,22 +44,23 @@ pub(super) fn lane<'a>(ctx: &'a Context, args: &Args, top: &Path) -> Result<(Sit
         (None, None) => standing_in(repo, top)?,
         _ => None,
     };
-    let mut site = match (branch, here) {
-        (Some((branch, target)), _) => {
+    let commit = match branch {
+        Some((branch, target)) => {
             options.to = vec![target];
             let short = branch.rsplit('-').next().unwrap_or_default();
-            let commit = repo.resolve(short)?.ok_or_else(|| {
+            let unknown = || {
                 usage_problem(
                     format!("{branch} names no commit that this clone has"),
                     "git fetch, then run the same command again (or name the commit: --landed <sha>)",
                 )
-            })?;
-            flow::site_for(ctx, Selector::Commit(Sha::of_bytes(commit.as_bytes())), &options)?
+            };
+            Some(repo.resolve(short)?.ok_or_else(unknown)?)
         }
-        (None, Some((_, commit))) => {
-            flow::site_for(ctx, Selector::Commit(Sha::of_bytes(commit.as_bytes())), &options)?
-        }
-        (None, None) => flow::site(ctx, named, &options)?,
+        None => here.map(|(_, commit)| commit),
+    };
+    let mut site = match commit {
+        Some(commit) => flow::site_for(ctx, Selector::Commit(Sha::of_bytes(commit.as_bytes())), &options)?,
+        None => flow::site(ctx, named, &options)?,
     };
     let s = site.observe(&Goal::Backport, &Floor::default())?;
     let open = |lane: &&Lane| lane.contained.known().is_none();
