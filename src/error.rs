@@ -105,7 +105,7 @@ impl Problem {
     /// Somebody was asked whether to do this, and did not say yes.
     pub fn declined(what: impl fmt::Display) -> Self {
         Problem::new(Kind::Refused, format!("not confirmed: {what}"))
-            .hint("nothing was done; run the same command again when it is wanted")
+            .hint("it was not done; run the same command again when it is wanted")
     }
 
     /// Adds a cause below the ones already there.

@@ -3,8 +3,10 @@
 use super::{Exit, flow};
 use crate::cli::Named;
 use crate::context::Context;
-use crate::error::{Problem, Result};
+use crate::error::Result;
 use crate::hotfix::goal::Goal;
+use crate::hotfix::rung::{Check, Rung};
+use crate::ui::follow::Answers;
 
 /// Arguments of `abort`.
 #[derive(Debug, Clone, clap::Args)]
@@ -19,16 +21,18 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
-    let question = "Close the merge request and remove the branch on the remote?";
-    if !args.assent.yes && !ctx.ui.confirm(question, "git hotfix abort --yes")? {
-        return Err(Problem::declined("close the merge request and remove the branch"));
-    }
-    let ran = flow::run(ctx, args.named.hotfix.as_deref(), &Goal::Abort, flow::Options::default())?;
+    let answers =
+        Answers { yes: args.assent.yes, again: "git hotfix abort".to_owned(), ..Answers::default() };
+    let options = flow::Options { answers, ..flow::Options::default() };
+    let ran = flow::run(ctx, args.named.hotfix.as_deref(), &Goal::Abort, options)?;
     if let Some(problem) = ran.problem() {
         return Err(problem);
     }
-    ctx.ui.line("given up: the merge request is closed and the remote branch is gone");
-    if let Some(branch) = ran.outcome.snapshot.local.known().and(ran.outcome.snapshot.branch.as_ref()) {
+    let s = &ran.outcome.snapshot;
+    if let Check::Done(detail) = Rung::Abort.check(s, &Goal::Abort) {
+        ctx.ui.line(detail);
+    }
+    if let Some(branch) = s.local.known().and(s.branch.as_ref()) {
         ctx.hint(&format!("your local branch is untouched; to remove it: git branch -D {branch}"));
     }
     Ok(Exit::Done)

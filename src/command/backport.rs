@@ -141,10 +141,15 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                 }
                 observed => observed?,
             };
+            flow::exists(&s)?;
             let ended = if args.dry_run { looked_at(&s) } else { write_local(&site, repo, &s)? };
             (s, ended)
         }
-        false => return told(ctx, flow::run(ctx, named, &Goal::Backport, options)?, args.json),
+        false => {
+            let ran = flow::run(ctx, named, &Goal::Backport, options)?;
+            flow::exists(&ran.outcome.snapshot)?;
+            return told(ctx, ran, args.json);
+        }
     };
     tell(ctx, &s, &ended, None, args.json)
 }

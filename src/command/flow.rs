@@ -11,9 +11,9 @@ use crate::git::Head;
 use crate::git::remote::Credential;
 use crate::hotfix::drive::{End, Outcome, Timing, drive};
 use crate::hotfix::goal::Goal;
-use crate::hotfix::rung::{Rung, Wait};
+use crate::hotfix::rung::{Rung, Wait, missing};
 use crate::hotfix::site::{Selector, Settings, Site};
-use crate::hotfix::snapshot::{Policy, Role, Sha};
+use crate::hotfix::snapshot::{Policy, Role, Sha, Snapshot};
 use crate::hotfix::step::declined;
 use crate::ui::follow::{Answers, Follower};
 use crate::ui::status::{Moment, screen};
@@ -235,8 +235,8 @@ fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
             return Ok(Selector::Commit(Sha::of_bytes(oid.as_bytes())));
         }
         let names = [format!("refs/heads/{text}"), format!("refs/remotes/{}/{text}", first.remote.value)];
-        // A revision (`HEAD~1`) is no name.
-        let name_like = !text.contains(['~', '^', ':', '?', '*', '[', '\\', ' ', '@']);
+        // A revision (`HEAD~1`) is no name; nor is HEAD, though a remote has one.
+        let name_like = text != "HEAD" && !text.contains(['~', '^', ':', '?', '*', '[', '\\', ' ', '@']);
         for name in names.into_iter().filter(|_| name_like) {
             if repo.ref_tip(&name)?.is_some() {
                 return Ok(Selector::Branch(text.to_owned()));
@@ -308,6 +308,12 @@ impl Ran {
     pub(super) fn problem(&self) -> Option<Problem> {
         problem(&self.outcome.end)
     }
+}
+
+/// Refuses a name that stands for nothing, for commands that do without a plan.
+pub(super) fn exists(s: &Snapshot) -> Result<()> {
+    let end = missing(s).map(|block| End::Blocked(vec![(Rung::Start, block)]));
+    end.as_ref().and_then(problem).map_or(Ok(()), Err)
 }
 
 /// An end that is not the goal, as a problem.

@@ -266,9 +266,18 @@ pub fn question(snapshot: &Snapshot, step: &Step) -> Question {
                 Fact::Absent => {}
             }
         }
+        Step::DeleteRemoteBranch { at, .. } if !snapshot.local_contains_remote.yes() => {
+            warnings.push(format!("your clone has no such branch with {} on it: it may be lost", at.short()));
+        }
         _ => {}
     }
-    Question { step: step.clone(), warnings }
+    let about =
+        |iid: u64| snapshot.merge_request.known().filter(|mr| mr.iid == iid).map(|mr| mr.title.clone());
+    let title = match step {
+        Step::Merge { iid, .. } | Step::Close { iid } => about(*iid),
+        _ => None,
+    };
+    Question { step: step.clone(), title, warnings }
 }
 
 /// GitLab takes whoever merges for the deployer, and the deployer may not approve.

@@ -229,6 +229,8 @@ impl Step {
                 | Step::Play { .. }
                 | Step::Retry { .. }
                 | Step::Rollback { .. }
+                | Step::Close { .. }
+                | Step::DeleteRemoteBranch { .. }
         )
     }
 
@@ -295,6 +297,8 @@ impl Step {
 pub struct Question {
     /// The step.
     pub step: Step,
+    /// The title of the merge request that it is about, where its number alone says too little.
+    pub title: Option<String>,
     /// Things to know before saying yes, most important first.
     pub warnings: Vec<String>,
 }

@@ -199,7 +199,8 @@ impl Listener for Follower<'_> {
         {
             return Ok(None);
         }
-        let asked = format!("{}?", capital(&question.step.words()));
+        let title = question.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
+        let asked = format!("{}{title}?", capital(&question.step.words()));
         if !self.answers.yes && !self.ui.confirm(&asked, &self.with("--yes"))? {
             return Ok(None);
         }

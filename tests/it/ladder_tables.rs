@@ -427,6 +427,19 @@ fn what_could_not_be_told_is_neither_approved_nor_played() {
 fn abort_works_only_while_nothing_has_landed() {
     let Next::Do(step) = plan(&opened(), &Goal::Abort).next else { panic!("nothing to do") };
     assert_eq!(*step, Step::Close { iid: 412 });
+    assert!(step.dangerous());
+    let mut closed = opened();
+    if let Fact::Known(mr) = &mut closed.merge_request {
+        mr.state = RequestState::Closed;
+    }
+    let Next::Do(step) = plan(&closed, &Goal::Abort).next else { panic!("the branch is still there") };
+    assert!(step.dangerous());
+    closed.local_contains_remote = Fact::Known(true);
+    assert_eq!(question(&closed, &step).warnings, Vec::<String>::new());
+    for other in [Fact::Known(false), Fact::Unknown] {
+        closed.local_contains_remote = other;
+        assert_eq!(question(&closed, &step).warnings.len(), 1, "what a colleague pushed is lost");
+    }
     assert_eq!(blocked(&waiting_for_approvals(), &Goal::Abort).1, Kind::Refused);
 }
 

@@ -11,16 +11,16 @@ import tempfile
 DEADLINE = 30.0
 COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 SAID = (
-    "error: not confirmed: close the merge request and remove the branch\n"
-    "hint: nothing was done; run the same command again when it is wanted\n"
+    "error: not confirmed: write {place}/.hotfix.toml\n"
+    "hint: it was not done; run the same command again when it is wanted\n"
 )
 
 
 def main(place):
-    subprocess.run(["git", "init", "--quiet", "-b", "hotfix/login-500", place], check=True)
+    subprocess.run(["git", "init", "--quiet", place], check=True)
     ours, theirs = os.openpty()
     os.write(ours, b"y\r")
-    asked = subprocess.Popen(["git-hotfix", "abort"], cwd=place, stdin=theirs, stdout=theirs, stderr=theirs)
+    asked = subprocess.Popen(["git-hotfix", "init", "--app", "shop"], cwd=place, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     seen = ""
 
@@ -39,7 +39,7 @@ def main(place):
     os.write(ours, b"n\r")
     until("error: .*\r\nhint: .*\r\n")
     said = seen[seen.rindex("error: "):].replace("\r\n", "\n")
-    if asked.wait(timeout=DEADLINE) != 5 or said != SAID:
+    if asked.wait(timeout=DEADLINE) != 5 or said != SAID.format(place=place):
         sys.exit(f"failed: exit {asked.returncode}: {seen!r}")
     print("ok: a yes typed ahead answers nothing, and a no is told what was not done")
 

@@ -63,6 +63,7 @@ pub(super) fn lane<'a>(ctx: &'a Context, args: &Args, top: &Path) -> Result<(Sit
         None => flow::site(ctx, named, &options)?,
     };
     let s = site.observe(&Goal::Backport, &Floor::default())?;
+    flow::exists(&s)?;
     let open = |lane: &&Lane| lane.contained.known().is_none();
     let placeholder =
         |lane: &&Lane| lane.remote.known().is_some_and(|branch| branch.content == BranchContent::Placeholder);

@@ -1,13 +1,16 @@
 //! abort: the merge request is closed and the branch is gone from the remote, only while nothing has
 //! landed.
 
-use super::{Check, start};
+use super::{Check, missing};
 use crate::error::Kind;
 use crate::hotfix::goal::merged;
 use crate::hotfix::snapshot::{Fact, RequestState, Snapshot};
 use crate::hotfix::step::Step;
 
 pub(super) fn check(s: &Snapshot) -> Check {
+    if let Some(block) = missing(s) {
+        return Check::Blocked(block);
+    }
     if merged(s) {
         return Check::blocked(
             Kind::Refused,
@@ -33,9 +36,10 @@ pub(super) fn check(s: &Snapshot) -> Check {
         (Some(branch), Fact::Known(at)) => {
             Check::step(Step::DeleteRemoteBranch { branch: branch.clone(), at: at.clone() })
         }
-        // A name that was mistyped is nothing given up.
-        (_, Fact::Absent) if s.merge_request == Fact::Absent && s.local == Fact::Absent => start::missing(),
         (_, Fact::Unknown) => Check::unknown("the remote branch was not read"),
-        _ => Check::done("given up; the local branch is left to you"),
+        _ => Check::done(match s.merge_request.known() {
+            Some(mr) => format!("given up: !{} is closed, and its branch is gone from the remote", mr.iid),
+            None => "given up: nothing of it is on the remote".to_owned(),
+        }),
     }
 }

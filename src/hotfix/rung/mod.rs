@@ -26,6 +26,7 @@ pub use backport::{backport_command, declined};
 pub use revert::open_revert;
 pub use rollback::{came_after, taken_back};
 use serde::Serialize;
+pub use start::missing;
 
 use crate::error::Kind;
 use crate::hotfix::goal::Goal;

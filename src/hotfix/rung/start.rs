@@ -1,12 +1,15 @@
 //! start: the hotfix exists, as a branch with at least one commit beyond the production branch, or as
 //! anything later.
 
-use super::Check;
+use super::{Block, Check};
 use crate::error::Kind;
 use crate::hotfix::goal::merged;
 use crate::hotfix::snapshot::{Fact, Snapshot};
 
 pub(super) fn check(s: &Snapshot) -> Check {
+    if let Some(block) = missing(s) {
+        return Check::Blocked(block);
+    }
     if merged(s) || s.merge_request.known().is_some() || s.remote.known().is_some() {
         return Check::done("exists");
     }
@@ -24,16 +27,25 @@ pub(super) fn check(s: &Snapshot) -> Check {
             1 => "1 commit".to_owned(),
             n => format!("{n} commits"),
         }),
-        Fact::Absent => missing(),
-        Fact::Unknown => Check::unknown("the branch was not read"),
+        Fact::Absent | Fact::Unknown => Check::unknown("the branch was not read"),
     }
 }
 
-/// Nothing of it is anywhere.
-pub(super) fn missing() -> Check {
-    Check::blocked(
-        Kind::Refused,
-        "there is no such hotfix here or on GitLab",
-        "git hotfix start <slug>   (or see what is in flight: git hotfix list)",
-    )
+/// Why nothing can be done with a branch of which nothing is anywhere: mistyped, as like as not.
+pub fn missing(s: &Snapshot) -> Option<Block> {
+    let there = merged(s) || s.merge_request.known().is_some() || s.remote.known().is_some();
+    if there || s.branch.is_none() || !s.local.is_absent() {
+        return None;
+    }
+    let (what, hint) = match s.merge_request {
+        Fact::Unknown => (
+            "there is no such hotfix here, and GitLab was not asked",
+            "see what is in flight: git hotfix list   (or name what landed: git hotfix status <commit>)",
+        ),
+        _ => (
+            "there is no such hotfix here or on GitLab",
+            "git hotfix start <slug>   (or see what is in flight: git hotfix list)",
+        ),
+    };
+    Some(Block { kind: Kind::Refused, what: what.to_owned(), hints: vec![hint.to_owned()] })
 }

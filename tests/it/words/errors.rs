@@ -306,13 +306,13 @@ fn of_steps() {
     let later = Acted::Limited("gitlab.example asks to slow down".into(), Duration::from_secs(30));
     let text = said([
         nowhere(&Step::Merge { iid: 412, head: sha(1), auto: false }),
-        nowhere(&Step::Close { iid: 412 }),
+        nowhere(&Step::Confirm { iid: 412, commit: sha(1), text: "seen".into() }),
         nowhere(&Step::Push { branch: "hotfix/x".into(), tip: sha(1), expect: None }),
         later.or_later().unwrap_err(),
     ]);
     assert_snapshot!(text, @"
     not confirmed: merge !412 (5)
-      hint: nothing was done; run the same command again when it is wanted
+      hint: it was not done; run the same command again when it is wanted
     this needs GitLab, and there is no token for it (4)
       hint: how to get one, and where it is looked for: git hotfix doctor
     this needs a clone of the repository (5)

@@ -338,7 +338,7 @@ fn called_by_name_from_another_branch() {
     hint: or begin one: git hotfix start <slug>
     [2]
     $ git hotfix merge '!412'
-    error: nobody answered: Merge !412?
+    error: nobody answered: Merge !412 (Fix login 500 without a session)?
       caused by: there is no terminal to ask on
     hint: answer it on the command line: git hotfix merge '!412' --yes
     [5]
@@ -411,7 +411,6 @@ fn too_early() {
             &["backport", "--continue"],
             &["verify", "--confirm", "seen"],
             &["ask"],
-            &["abort"],
             &["open", "--reviewer", "nobody"],
         ],
     );
@@ -449,23 +448,18 @@ fn too_early() {
     error: no deployment waits for approval yet
     hint: git hotfix wait build   (then: git hotfix ask)
     [5]
-    $ git hotfix abort
-    error: nobody answered: Close the merge request and remove the branch on the remote?
-      caused by: there is no terminal to ask on
-    hint: answer it on the command line: git hotfix abort --yes
-    [5]
     $ git hotfix open --reviewer nobody
     ✓ pushed hotfix/login-500 at ########
     error: nobody is no member of the project
     hint: name a member, without the @: git hotfix open --reviewer <user>
     [2]
     $ git hotfix merge
-    error: nobody answered: Merge !412?
+    error: nobody answered: Merge !412 (Fix login 500 without a session)?
       caused by: there is no terminal to ask on
     hint: answer it on the command line: git hotfix merge --yes
     [5]
     $ git hotfix abort
-    error: nobody answered: Close the merge request and remove the branch on the remote?
+    error: nobody answered: Close !412 (Fix login 500 without a session)?
       caused by: there is no terminal to ask on
     hint: answer it on the command line: git hotfix abort --yes
     [5]
@@ -487,6 +481,44 @@ fn too_early() {
     hint: git hotfix start <slug>   (or see what is in flight: git hotfix list)
     [5]
     ");
+}
+
+#[test]
+fn of_a_name_that_nobody_knows() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    let mut told = Told::new();
+    let said = |command: &[&str]| dev.run(command).ends(5).err;
+    let words = said(&["status", "nope"]);
+    for command in [
+        &["ship", "nope"][..],
+        &["approve", "nope"],
+        &["backport", "nope"],
+        &["backport", "--dry-run", "nope"],
+        &["backport", "--dry-run", "--no-fetch", "nope"],
+        &["backport", "--continue", "nope"],
+        &["backport", "--abort", "nope"],
+        &["rollback", "nope"],
+        &["revert", "nope"],
+        &["abort", "nope"],
+    ] {
+        assert_eq!(said(command), words, "{command:?}");
+    }
+    told.desk(&dev, &[&["status", "nope"], &["status", "--offline", "nope"]]);
+    assert_snapshot!(lab.redact(&told.0), @r"
+    $ git hotfix status nope
+    error: there is no such hotfix here or on GitLab
+    hint: git hotfix start <slug>   (or see what is in flight: git hotfix list)
+    [5]
+    $ git hotfix status --offline nope
+    error: there is no such hotfix here, and GitLab was not asked
+    hint: see what is in flight: git hotfix list   (or name what landed: git hotfix status <commit>)
+    [5]
+    ");
+    // The remote's own HEAD makes no branch of it.
+    dev.run(&["backport", "--dry-run", "HEAD~1"]).ends(0).says("already there");
+    dev.git(&["switch", "main"]);
+    dev.run(&["backport", "--dry-run", "HEAD"]).ends(0).says("already there");
 }
 
 #[test]
