@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::resume::resolved_here;
 use super::usage_problem;
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
@@ -267,16 +268,16 @@ fn current(ctx: &Context) -> Result<Selector> {
             }
             Ok(Selector::Branch(name))
         }
-        Head::Detached(_) => Err(match repo.rebased_branch() {
-            Some(branch) => {
+        Head::Detached(_) => match (repo.rebased_branch(), resolved_here(repo)?) {
+            (Some(branch), _) => {
                 let message = format!("{branch} is being rebased: what it will be is not settled");
-                Problem::new(Kind::Refused, message).hint("see what is left of it: git status").hint(format!(
-                    "or name the branch, as it was before: git hotfix {} {branch}",
-                    ctx.command
+                Err(Problem::new(Kind::Refused, message).hint("see what is left of it: git status").hint(
+                    format!("or name the branch, as it was before: git hotfix {} {branch}", ctx.command),
                 ))
             }
-            None => usage_problem("no branch is checked out (detached HEAD)", hint),
-        }),
+            (None, Some(commit)) => Ok(Selector::Commit(commit)),
+            (None, None) => Err(usage_problem("no branch is checked out (detached HEAD)", hint)),
+        },
     }
 }
 

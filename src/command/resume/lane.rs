@@ -14,7 +14,14 @@ use crate::hotfix::goal::Goal;
 use crate::hotfix::site::{Selector, Site};
 use crate::hotfix::snapshot::{BranchContent, Lane, Sha, Snapshot};
 
-/// The work tree of a resolution that we stand in, and the commit that it is about: there no name is needed.
+/// The commit that the work tree is about in which a conflict is resolved, if we stand in one.
+pub(in crate::command) fn resolved_here(repo: &Repo) -> Result<Option<Sha>> {
+    let trees = repo.worktrees()?;
+    let Some(main) = trees.first() else { return Ok(None) };
+    Ok(standing_in(repo, &main.dir)?.map(|(_, commit)| Sha::of_bytes(commit.as_bytes())))
+}
+
+/// The same, with its folder.
 fn standing_in<'a>(repo: &'a Repo, top: &Path) -> Result<Option<(&'a Path, Oid)>> {
     let Some(here) = repo.work_tree() else { return Ok(None) };
     let (name, any) = (here.file_name(), beside(top, "backport/"));

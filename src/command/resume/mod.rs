@@ -5,6 +5,7 @@ mod lane;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use lane::resolved_here;
 use lane::{lane, same_dir};
 
 use super::Exit;

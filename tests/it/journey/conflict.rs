@@ -72,9 +72,10 @@ fn the_placeholder_says_everything_and_is_finished_in_a_work_tree() {
     dev.git_in(&tree, &["add", SESSION]);
     dev.run(&["backport", "--continue"]).ends(3).says("conflict markers are left");
     // In the work tree itself it needs no name, though no branch is checked out there.
-    dev.run(&["-C", tree.to_str().unwrap(), "backport", "--continue"])
-        .ends(3)
-        .says("conflict markers are left");
+    let there = ["-C", tree.to_str().unwrap()];
+    dev.run(&[&there[..], &["backport", "--continue"]].concat()).ends(3).says("conflict markers are left");
+    let status = dev.run(&[&there[..], &["status"]].concat()).ends(0);
+    status.says("develop lacks this fix").says("git hotfix backport --continue '!413'");
     assert_eq!(lab.tip(&branch), placeholder, "nothing is pushed before it is resolved");
 
     std::fs::write(tree.join(SESSION), RESOLVED).unwrap();
