@@ -24,7 +24,7 @@ pub struct Args {
     /// Which story to tell (see --list)
     #[arg(long, value_name = "NAME")]
     pub scenario: Option<String>,
-    /// Leave the server and the sandbox up, to play with, until interrupted
+    /// Leave the server up until interrupted, and the sandbox to play with
     #[arg(long, conflicts_with = "list")]
     pub serve: bool,
     /// With --serve: one line of JSON, version 1
@@ -71,7 +71,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         here::fits(&scenario)?;
     }
     let git = ctx.git()?;
-    let dir = sandbox::new_dir()?;
+    let place = sandbox::new_dir()?;
+    let dir = place.path().to_owned();
     let here = match args.here {
         true => Some(here::look(ctx, &dir, &scenario.setup)?),
         false => None,
@@ -93,9 +94,13 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         if args.scenario.is_some() {
             server.with_world(|world| world.expect(scenario.events.clone()));
         }
+        // A signal ends it, and whoever plays may want to keep what they made.
+        let _ = place.keep();
         return serve(ctx, &server, &sandbox, scenario.slug, args.json);
     }
-    tell(ctx, &server, &sandbox, &scenario, here.is_some())
+    tell(ctx, &server, &sandbox, &scenario, here.is_some()).map_err(|problem| {
+        problem.because(format!("what the story made is kept in {}", place.keep().display()))
+    })
 }
 
 fn tell(ctx: &Context, server: &Server, sandbox: &Sandbox, scenario: &Scenario, here: bool) -> Result<Exit> {
@@ -119,7 +124,6 @@ fn tell(ctx: &Context, server: &Server, sandbox: &Sandbox, scenario: &Scenario, 
     ctx.ui.line(
         "its jobs only tell what yours would do: nothing is built, no image is copied, no Heroku is asked",
     );
-    ctx.ui.line(format!("sandbox: {}", sandbox.dir().display()));
     if !scenario.by_hand {
         server.with_world(|world| world.expect(scenario.events.clone()));
     }
@@ -185,12 +189,7 @@ fn tell(ctx: &Context, server: &Server, sandbox: &Sandbox, scenario: &Scenario, 
     if here {
         where_it_went(ctx, &steps, took);
     }
-    ctx.ui.line(format!(
-        "told in {}; {} requests. The sandbox is in {}",
-        crate::ui::age::elapsed(took),
-        server.requests().len(),
-        sandbox.dir().display()
-    ));
+    ctx.ui.line(format!("told in {}; {} requests", crate::ui::age::elapsed(took), server.requests().len()));
     match here {
         false => ctx
             .ui
@@ -304,6 +303,7 @@ fn serve(ctx: &Context, server: &Server, sandbox: &Sandbox, slug: &str, as_json:
             ctx.ui.line(format!("project   {project}"));
             ctx.ui.line(format!("clone     {}", server.project_url()));
             ctx.ui.line(format!("workdir   {workdir}"));
+            ctx.ui.line(format!("sandbox   {}   (yours to remove)", sandbox.dir().display()));
             for (role, user) in ROLES {
                 ctx.ui.line(format!("token     {:<10} {}   ({user})", role, server.token(user)));
             }

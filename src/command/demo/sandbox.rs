@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use tempfile::TempDir;
+
 use super::failed;
 use super::here::Here;
 use crate::config::KEYS;
@@ -28,10 +30,10 @@ const HIDDEN: [&str; 13] = [
     "GLAB_CONFIG_DIR",
 ];
 
-/// The folder of one rehearsal; it stays, so that people can look around in it.
-pub(super) fn new_dir() -> Result<PathBuf> {
+/// The folder of one rehearsal.
+pub(super) fn new_dir() -> Result<TempDir> {
     let made = tempfile::Builder::new().prefix("git-hotfix-demo-").tempdir();
-    Ok(made.map_err(|error| failed("make a folder for the sandbox", &error))?.keep())
+    made.map_err(|error| failed("make a folder for the sandbox", &error))
 }
 
 /// A clone with everything around it.
