@@ -36,6 +36,8 @@ pub struct Context {
     pub globals: Globals,
     /// The command that runs, as it is typed.
     pub command: String,
+    /// The whole line, as it can be typed again.
+    pub typed: String,
     /// How the hotfix was named on the command line.
     pub called: Called,
     repo: OnceCell<Option<Repo>>,
@@ -64,6 +66,7 @@ impl Context {
             clock: Arc::new(SystemClock::new()),
             globals,
             command: String::new(),
+            typed: String::new(),
             called: Called::default(),
             repo: OnceCell::new(),
             around: OnceCell::new(),
@@ -75,9 +78,9 @@ impl Context {
     }
 
     /// Lets it know what was typed.
-    pub fn calling(self, command: String, hotfix: Option<&str>) -> Self {
+    pub fn calling(self, command: String, typed: String, hotfix: Option<&str>) -> Self {
         let (repo, host) = (self.globals.repo.as_deref(), self.globals.host.as_deref());
-        Context { command, called: Called::new(hotfix, repo, host), ..self }
+        Context { command, typed, called: Called::new(hotfix, repo, host), ..self }
     }
 
     /// Says what to do next; its commands name the hotfix as this one did.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Exit, flow};
+use super::{Exit, flow, usage_problem};
 use crate::cli::Named;
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
@@ -114,6 +114,13 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     }
     if args.abort {
         return super::resume::abort(ctx, &args);
+    }
+    let production = &ctx.first()?.production.value;
+    if args.to.contains(production) {
+        return Err(usage_problem(
+            format!("{production} is the production branch: what landed there needs no backport to it"),
+            "git hotfix backport --to <branch>",
+        ));
     }
     let local = args.dry_run || args.no_push;
     if args.no_push && !args.dry_run {

@@ -9,6 +9,7 @@ use super::usage_problem;
 use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::git::Head;
+use crate::git::reference::is_branch_name;
 use crate::git::remote::Credential;
 use crate::hotfix::drive::{End, Outcome, Timing, drive};
 use crate::hotfix::goal::Goal;
@@ -117,6 +118,7 @@ pub(super) fn run(ctx: &Context, named: Option<&str>, goal: &Goal, options: Opti
         answers.again = "git hotfix status".to_owned();
     }
     answers.again = ctx.called.put(&answers.again);
+    answers.typed.clone_from(&ctx.typed);
     let outcome = {
         let mut follower = Follower::new(&ctx.ui, answers, || clock.elapsed().saturating_sub(started));
         drive(&mut site, goal, ctx.clock.as_ref(), timing, &mut follower)?
@@ -207,6 +209,18 @@ pub(super) fn commit(ctx: &Context, text: &str) -> Result<Sha> {
 fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
     let first = ctx.first()?;
     let Some(text) = named else { return current(ctx) };
+    let unfit = || {
+        usage_problem(
+            format!("`{text}` can name no hotfix"),
+            format!(
+                "name it: git hotfix {} <branch | !iid | url | commit>   (in flight: git hotfix list)",
+                ctx.command
+            ),
+        )
+    };
+    if text.trim().is_empty() {
+        return Err(unfit());
+    }
     if let Some(iid) = text.strip_prefix('!') {
         return iid.parse().map(Selector::Request).map_err(|_| {
             usage_problem(
@@ -237,7 +251,7 @@ fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
         }
         let names = [format!("refs/heads/{text}"), format!("refs/remotes/{}/{text}", first.remote.value)];
         // A revision (`HEAD~1`) is no name; nor is HEAD, though a remote has one.
-        let name_like = text != "HEAD" && !text.contains(['~', '^', ':', '?', '*', '[', '\\', ' ', '@']);
+        let name_like = text != "HEAD" && !text.contains('@') && is_branch_name(text);
         for name in names.into_iter().filter(|_| name_like) {
             if repo.ref_tip(&name)?.is_some() {
                 return Ok(Selector::Branch(text.to_owned()));
@@ -247,7 +261,11 @@ fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
             return Ok(Selector::Commit(Sha::of_bytes(oid.as_bytes())));
         }
     }
-    Ok(Sha::parse(text).map_or_else(|| Selector::Branch(text.to_owned()), Selector::Commit))
+    match Sha::parse(text) {
+        Some(sha) => Ok(Selector::Commit(sha)),
+        None if is_branch_name(text) => Ok(Selector::Branch(text.to_owned())),
+        None => Err(unfit()),
+    }
 }
 
 fn current(ctx: &Context) -> Result<Selector> {

@@ -197,7 +197,7 @@ fn refused(verb: &str, path: &Path, error: &std::io::Error) -> Problem {
         ErrorKind::PermissionDenied => {
             problem.hint("name a place that is yours: git hotfix install --prefix ~/.local")
         }
-        _ => problem.hint("mend that, then again: git hotfix install"),
+        _ => problem.hint("mend that, then run the same command again"),
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
           hint: name a place that is yours: git hotfix install --prefix ~/.local
         could not write /usr/bin/git-hotfix (1)
           caused by: no storage space
-          hint: mend that, then again: git hotfix install
+          hint: mend that, then run the same command again
         ");
     }
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{Exit, flow};
 use crate::context::Context;
 use crate::error::{Kind, Result};
-use crate::gitlab::{MergeRequest, MergeRequestFilter, MergeRequestState};
+use crate::git::Oid;
+use crate::gitlab::{DeploymentStatus, MergeRequest, MergeRequestFilter, MergeRequestState};
 use crate::hotfix::drive::World;
 use crate::hotfix::floor::Floor;
 use crate::hotfix::goal::Goal;
@@ -33,6 +34,8 @@ struct Line {
     branch: String,
     by: String,
     state: &'static str,
+    /// Whether production lacks it, where that can be told.
+    waits: Option<bool>,
     lanes: Vec<(String, String)>,
 }
 
@@ -48,18 +51,22 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         ..MergeRequestFilter::default()
     };
     let mut lines = Vec::new();
-    let mut all = true;
+    let (mut all, mut told) = (true, true);
     if !args.missing {
         let (open, whole) = gitlab.newest_merge_requests(&ask(MergeRequestState::Opened), MOST)?;
         all = whole;
         for mr in open {
             if is_hotfix(&mr, &site.settings.targets) {
-                lines.push(line(&mr, "open", Vec::new()));
+                lines.push(line(&mr, "open", None, Vec::new()));
             }
         }
     }
     let (merged, whole) = gitlab.newest_merge_requests(&ask(MergeRequestState::Merged), MOST)?;
     all &= whole;
+    let running = match args.missing {
+        true => None,
+        false => gitlab.deployments(&policy.environment, Some(DeploymentStatus::Success), 1)?.pop(),
+    };
     for mr in merged {
         if !is_hotfix(&mr, &site.settings.targets) {
             continue;
@@ -76,7 +83,10 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                     _ => detail,
                 },
                 Check::Blocked(block) => block.what,
-                Check::Unknown(what) => what,
+                Check::Unknown(what) => {
+                    told = false;
+                    format!("could not be told: {what}")
+                }
                 Check::Do(_) | Check::Wait(_) => match lane.merge_request.known() {
                     Some(mr) => format!("!{} open to {}", mr.iid, lane.target),
                     None => "missing".to_owned(),
@@ -84,15 +94,21 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             };
             lanes.push((lane.target.clone(), how));
         }
-        if !lanes.is_empty() {
-            lines.push(line(&mr, "landed", lanes));
+        let waits = match (&running, s.landed.known()) {
+            (Some(running), Some(landed)) if landed.reverted_by.is_none() => {
+                lacks(ctx, &running.sha, landed.commit.as_str())?
+            }
+            _ => None,
+        };
+        if !lanes.is_empty() || waits == Some(true) {
+            lines.push(line(&mr, "landed", waits, lanes));
         }
     }
     let missing = lines.iter().any(|line| !line.lanes.is_empty());
     match args.json {
         true => ctx.ui.json(&json!({
             "version": 1,
-            "complete": all,
+            "complete": all && told,
             "hotfixes": lines.iter().map(as_json).collect::<Vec<_>>(),
         })),
         false if lines.is_empty() && args.missing => ctx.ui.say("no landed hotfix lacks its backport"),
@@ -106,6 +122,16 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     Ok(if args.missing && missing { Exit::As(Kind::Hands) } else { Exit::Done })
 }
 
+/// Whether the commit that production runs lacks this one; `None` where the clone cannot tell.
+fn lacks(ctx: &Context, running: &str, landed: &str) -> Result<Option<bool>> {
+    let ids = (Oid::from_hex(running.as_bytes()), Oid::from_hex(landed.as_bytes()));
+    let (Some(repo), (Ok(running), Ok(landed))) = (ctx.repo()?, ids) else { return Ok(None) };
+    if repo.is_shallow() || !repo.has_commit(running)? || !repo.has_commit(landed)? {
+        return Ok(None);
+    }
+    Ok(Some(!repo.is_ancestor(landed, running)?))
+}
+
 /// A merge of develop or a release branch into main is the normal lane, no hotfix.
 fn is_hotfix(mr: &MergeRequest, targets: &[String]) -> bool {
     let fits = |pattern: &String| match pattern.split_once('*') {
@@ -115,13 +141,14 @@ fn is_hotfix(mr: &MergeRequest, targets: &[String]) -> bool {
     !targets.iter().any(fits)
 }
 
-fn line(mr: &MergeRequest, state: &'static str, lanes: Vec<(String, String)>) -> Line {
+fn line(mr: &MergeRequest, state: &'static str, waits: Option<bool>, lanes: Vec<(String, String)>) -> Line {
     Line {
         iid: mr.iid,
         title: mr.title.clone(),
         branch: mr.source_branch.clone(),
         by: mr.author.as_ref().map(|user| user.username.clone()).unwrap_or_default(),
         state,
+        waits,
         lanes,
     }
 }
@@ -133,6 +160,7 @@ fn as_json(line: &Line) -> Value {
         "branch": line.branch,
         "author": line.by,
         "state": line.state,
+        "in_production": line.waits.map(|waits| !waits),
         "missing": line.lanes.iter().map(|(target, how)| json!({"target": target, "detail": how})).collect::<Vec<_>>(),
     })
 }
@@ -150,6 +178,10 @@ fn view(lines: &[Line]) -> Block {
                 Text::new().with(Style::Dim, &line.by),
             ],
         );
+        if line.waits == Some(true) {
+            let words = Text::new().plain("      ").with(Style::Warn, "production").plain(": not there yet");
+            block = block.hanging(words, 6);
+        }
         for (target, how) in &line.lanes {
             block = block
                 .hanging(Text::new().plain("      ").with(Style::Warn, target).plain(format!(": {how}")), 6);

@@ -57,18 +57,22 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     trace::begin(env.get(env::GIT_TRACE2_EVENT), env.get(env::GIT_TRACE2_PARENT_SID), &words);
     let code = match Cli::try_parse_from(args) {
-        Ok(cli) => carry_out(env, cli, usage::command(&words)),
+        Ok(cli) => carry_out(env, cli, &words),
         Err(error) => usage(&env, &error, &words),
     };
     trace::end(code);
     code
 }
 
-fn carry_out(env: Env, cli: Cli, command: String) -> u8 {
+fn carry_out(env: Env, cli: Cli, words: &[String]) -> u8 {
     let json = wants_json(cli.command.as_ref());
     let ui = Ui::new(terminal(&env, cli.globals.color.as_deref(), cli.globals.ascii), level(&cli));
     let named = cli.command.as_ref().and_then(Command::hotfix).map(str::to_owned);
-    let context = Context::new(ui, env, cli.globals).calling(command, named.as_deref());
+    let context = Context::new(ui, env, cli.globals).calling(
+        usage::command(words),
+        usage::typed(words),
+        named.as_deref(),
+    );
     let ended = context
         .ui
         .watch_signals(crate::git::forward_signal, crate::git::wait_for_end)

@@ -1,9 +1,10 @@
 //! `git hotfix open`: push and open the merge request to the production branch. Running it again adopts.
 
-use super::{Exit, flow};
+use super::{Exit, flow, usage_problem};
 use crate::context::Context;
 use crate::error::Result;
 use crate::hotfix::goal::{Goal, OpenOptions};
+use crate::hotfix::step::Step;
 use crate::ui::follow::Answers;
 
 /// Arguments of `open`.
@@ -45,27 +46,48 @@ pub struct Request {
 
 impl Request {
     /// For the goal.
-    pub(super) fn options(self) -> Box<OpenOptions> {
-        Box::new(OpenOptions {
+    pub(super) fn options(self) -> Result<Box<OpenOptions>> {
+        if self.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
+            return Err(usage_problem(
+                "a merge request needs a title",
+                "git hotfix open --title <title>   (or leave it out: the first commit's subject)",
+            ));
+        }
+        Ok(Box::new(OpenOptions {
             title: self.title,
             description: self.description,
             draft: self.draft,
             labels: self.labels,
             reviewers: self.reviewers,
             assignees: self.assignees,
-        })
+        }))
+    }
+}
+
+/// Says where what was typed for a new merge request was not asked of the one that was there.
+pub(super) fn unheeded(ctx: &Context, typed: &OpenOptions, ran: &flow::Ran) {
+    let opened = ran.outcome.wrote.iter().any(|step| matches!(step, Step::Open { .. }));
+    if let (Some(mr), false) = (ran.outcome.snapshot.merge_request.known(), opened)
+        && *typed != OpenOptions::default()
+    {
+        ctx.ui.warn(&format!(
+            "!{} was there already: its title, labels and people are as they were; change them at {}",
+            mr.iid, mr.web_url
+        ));
     }
 }
 
 /// Runs it.
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
-    let goal = Goal::Open(args.request.options());
+    let typed = args.request.options()?;
+    let goal = Goal::Open(typed.clone());
     let answers = Answers { again: "git hotfix open".to_owned(), ..Answers::default() };
     let options = flow::Options { answers, ..flow::Options::default() };
     let ran = flow::run(ctx, args.hotfix.as_deref(), &goal, options)?;
     if let Some(problem) = ran.problem() {
         return Err(problem);
     }
+    unheeded(ctx, &typed, &ran);
     if let Some(mr) = ran.outcome.snapshot.merge_request.known() {
         ctx.ui.line(format!("!{} {}", mr.iid, mr.title));
         ctx.ui.line(&mr.web_url);

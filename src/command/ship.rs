@@ -49,8 +49,10 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         to: args.to,
         ..flow::Options::default()
     };
-    let goal = Goal::Ship(args.request.options());
+    let typed = args.request.options()?;
+    let goal = Goal::Ship(typed.clone());
     let ran = flow::run(ctx, args.hotfix.as_deref(), &goal, options)?;
+    super::open::unheeded(ctx, &typed, &ran);
     ran.show_way_back(ctx);
     if let Some(problem) = ran.problem() {
         return Err(problem);

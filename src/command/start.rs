@@ -12,7 +12,7 @@ use crate::git::pick::Outcome;
 use crate::git::remote::Fetch;
 use crate::git::worktree::beside;
 use crate::git::{GitError, Head, Oid, Repo};
-use crate::gitlab::DeploymentStatus;
+use crate::gitlab::{DeploymentStatus, Error};
 
 /// GitLab's access level of a developer: the least that may push a branch.
 const DEVELOPER: u64 = 30;
@@ -70,7 +70,10 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                 Some(dir) => dir.clone(),
                 None => beside(repo.work_tree().unwrap_or(repo.common_dir()), &args.slug),
             };
-            repo.add_worktree(&dir, tip, Some(&branch))?;
+            repo.add_worktree(&dir, tip, Some(&branch)).inspect_err(|_| {
+                // git makes the branch before it finds that the folder will not do. (If that fails: its words count.)
+                let _ = repo.delete_ref(&full, tip);
+            })?;
             made(repo.ref_tip(&full)? == Some(tip), &branch)?;
             ctx.ui.line(format!("{branch} cut from {production} at {} in {}", short(main), dir.display()));
             ctx.ui.hint(&format!("cd {} ; commit the fix, then: git hotfix ship", dir.display()));
@@ -185,7 +188,14 @@ fn preflight(
             return Ok(());
         }
     };
-    let running = gitlab.deployments(environment, Some(DeploymentStatus::Success), 1)?;
+    let running = match gitlab.deployments(environment, Some(DeploymentStatus::Success), 1) {
+        // A token that ran out is no worse than none: the branch can be cut, and by the push it is mended.
+        Err(error @ Error::Unauthorized { .. }) => {
+            ctx.ui.warn(&format!("what production runs was not looked at: {error}"));
+            return Ok(());
+        }
+        running => running?,
+    };
     if let Some(deployment) = running.first()
         && let Ok(commit) = Oid::from_hex(deployment.sha.as_bytes())
     {

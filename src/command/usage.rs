@@ -60,11 +60,17 @@ fn meant(error: &clap::Error, words: &[String]) -> Vec<String> {
                 (_, Some((option, value))) if value == wrong => format!("{option}={right}"),
                 _ => word.clone(),
             };
-            let line: Vec<String> = words.iter().skip(1).map(|word| shell_word(&mended(word))).collect();
-            lines.push(format!("did you mean: git hotfix {}", line.join(" ")));
+            let meant: Vec<String> = words.iter().map(mended).collect();
+            lines.push(format!("did you mean: {}", typed(&meant)));
         }
     }
     lines
+}
+
+/// The words as a line that can be typed again.
+pub(super) fn typed(words: &[String]) -> String {
+    let words = words.iter().skip(1).map(|word| shell_word(word));
+    std::iter::once("git hotfix".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// The names of the commands among the words.

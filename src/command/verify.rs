@@ -35,6 +35,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let goal = Goal::Verify { confirm: args.confirm.clone() };
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &goal, flow::Options::default())?;
     let (s, plan) = (&ran.outcome.snapshot, &ran.outcome.plan);
+    flow::exists(s)?;
     // Where the one thing that was asked for did not happen: say why, not how the list stands.
     if let Some(problem) = ran.problem().filter(|_| args.confirm.is_some() && s.confirmed.known().is_none()) {
         return Err(problem);

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::{Problem, Result};
 use crate::hotfix::drive::End;
 use crate::hotfix::goal::Goal;
-use crate::hotfix::rung::Rung;
+use crate::hotfix::rung::{Rung, missing};
 use crate::ui::follow::Answers;
 
 /// Arguments of `wait`.
@@ -49,12 +49,13 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         flow::Options { answers, waits: true, timeout: args.patience.timeout, ..flow::Options::default() };
     let ran = flow::run(ctx, hotfix, &Goal::Wait(rung), options)?;
     let s = &ran.outcome.snapshot;
-    if let (Some(word), true) = (&args.rung, rung.is_none() && s.local.is_absent() && s.remote.is_absent())
-        && s.merge_request.is_absent()
-    {
+    if let (Some(word), Some(nowhere)) = (args.rung.as_deref().filter(|_| rung.is_none()), missing(s)) {
         // It may have been meant for either.
-        return Err(no_rung(word).hint("or a hotfix; those in flight: git hotfix list"));
+        let mut problem = no_rung(word);
+        problem.hints.extend(nowhere.hints);
+        return Err(problem);
     }
+    flow::exists(s)?;
     ran.show(ctx);
     if !args.no_bell {
         ctx.ui.bell();

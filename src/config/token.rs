@@ -53,12 +53,15 @@ pub fn find(
     let bound = variables_belong_to(env);
     for name in [env::TOKEN, env::GITLAB_TOKEN] {
         let Some(value) = env.get(name) else { continue };
-        let usable = match &bound {
-            Err(why) => Err(why.clone()),
-            Ok((home, by)) if home != origin => Err(format!("it is for {home} ({by}), not {origin}")),
-            Ok(_) => Secret::new(value).ok_or_else(|| "its value is no token".to_owned()),
+        let (usable, meant) = match &bound {
+            Err(why) => (Err(why.clone()), false),
+            Ok((home, by)) if home != origin => {
+                (Err(format!("it is for {home} ({by}), not {origin}")), false)
+            }
+            Ok(_) => (Secret::new(value).ok_or_else(|| "its value is no token".to_owned()), true),
         };
-        if search.take(TokenSource::Variable(name), usable.map(Some)) {
+        // Whoever set a variable for this host did not mean to be somebody else.
+        if search.take(TokenSource::Variable(name), usable.map(Some)) || meant {
             return search;
         }
     }
@@ -278,6 +281,9 @@ mod tests {
         assert_eq!(show(&find(&origin("https://x.example"), &Env::default(), &ask)), "git credential");
         let never = |_: &Origin| panic!("the variable comes first");
         find(&origin("https://gitlab.com"), &Env::of(&[(env::TOKEN, SECRET)]), &never);
+        // Set for this host and of no use: nobody else's token takes its place.
+        let slip = find(&origin("https://gitlab.com"), &Env::of(&[(env::TOKEN, "canary two")]), &never);
+        assert_eq!(show(&slip), "none\nGIT_HOTFIX_TOKEN: its value is no token");
         let failed = |_: &Origin| Err("git has no helper".to_owned());
         let shown = show(&find(&origin("https://x.example"), &Env::default(), &failed));
         assert_eq!(shown, "none\ngit credential: git has no helper");

@@ -70,6 +70,12 @@ pub fn branches(config: &Config, branches: &Seen<BTreeSet<String>>, local: &[Str
             None => usize::from(found.contains(target)),
         };
         findings.push(match (matching, target.contains('*')) {
+            _ if target == production => Finding::fail(
+                Kind::Config,
+                "backport target",
+                format!("{target} is the production branch itself"),
+                "name yours: [branches] targets in .hotfix.toml   (or: git hotfix init)",
+            ),
             (0, false) => Finding::fail(
                 Kind::Config,
                 "backport target",

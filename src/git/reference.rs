@@ -86,6 +86,11 @@ impl Repo {
     }
 }
 
+/// Whether a branch can be called so, by git's rules and a file system's.
+pub fn is_branch_name(name: &str) -> bool {
+    name.len() <= 1000 && check_name(&format!("refs/heads/{name}")).is_ok()
+}
+
 /// Refuses what git would refuse as a full reference name, and what could pass for an option.
 pub(super) fn check_name(full_name: &str) -> Result<(), GitError> {
     let bad = || GitError::BadName { name: full_name.to_owned(), role: "a reference" };

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::Kind;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::{Block, Check, Rung, Wait};
-use crate::hotfix::snapshot::{Fact, Rule, Snapshot};
+use crate::hotfix::snapshot::{Fact, Lane, Pick, Rule, Snapshot};
 use crate::hotfix::step::{Question, Step};
 
 /// What happens next.
@@ -238,7 +238,10 @@ pub fn command_for(step: &Step) -> Vec<String> {
 pub fn question(snapshot: &Snapshot, step: &Step) -> Question {
     let mut warnings = Vec::new();
     match step {
-        Step::Merge { .. } => warnings.extend(merger_cannot_approve(snapshot)),
+        Step::Merge { .. } => {
+            warnings.extend(merger_cannot_approve(snapshot));
+            warnings.extend(snapshot.lanes.iter().filter_map(will_conflict));
+        }
         Step::Play { deployment: Some(_), migrations, .. } if !migrations.is_empty() => {
             warnings.push(format!(
                 "it holds {} migration file(s): a rollback will not undo them",
@@ -278,6 +281,13 @@ pub fn question(snapshot: &Snapshot, step: &Step) -> Question {
         _ => None,
     };
     Question { step: step.clone(), title, warnings }
+}
+
+/// Known before the merge, and no reason against it at 3 a.m.
+fn will_conflict(lane: &Lane) -> Option<String> {
+    let Fact::Known(Pick::Conflicts(paths)) = &lane.pick else { return None };
+    let paths: Vec<&str> = paths.iter().map(|conflict| conflict.path.as_str()).collect();
+    Some(format!("the backport to {} will conflict in {}", lane.target, paths.join(", ")))
 }
 
 /// GitLab takes whoever merges for the deployer, and the deployer may not approve.

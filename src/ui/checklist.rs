@@ -35,8 +35,8 @@ pub fn items(s: &Snapshot, plan: &Plan) -> Vec<Item> {
         let name = request.map_or(String::new(), |mr| format!(" (!{})", mr.iid));
         let open = request.is_some_and(|mr| mr.state == RequestState::Opened);
         let content = lane.remote.known().map(|branch| &branch.content);
+        let conflicting = open && content == Some(&BranchContent::Placeholder);
         if open || request.is_some_and(|mr| mr.labels.iter().any(|label| label == "conflicts")) {
-            let conflicting = open && content == Some(&BranchContent::Placeholder);
             if conflicting {
                 items.push(Item {
                     what: format!("conflicts with {} resolved{name}", lane.target),
@@ -62,6 +62,10 @@ pub fn items(s: &Snapshot, plan: &Plan) -> Vec<Item> {
         if let Some(Check::Blocked(block)) = blocked(plan, Rung::Backport(index)) {
             item.evidence = block.what.clone();
             item.next = block.hints.first().cloned();
+        } else if conflicting {
+            // What is to be done stands one line above; merged as it is, it would bring nothing.
+            "its turn has not come".clone_into(&mut item.evidence);
+            item.next = None;
         } else if let (Some(mr), Some(false)) = (request, item.done) {
             item.next = Some(format!("review and merge it: {}", mr.web_url));
         }

@@ -27,6 +27,8 @@ pub struct Answers {
     pub bell: bool,
     /// The command to run again after an interruption.
     pub again: String,
+    /// The whole line that was typed: what answers a question is put behind it.
+    pub typed: String,
 }
 
 /// The listener for people.
@@ -69,15 +71,9 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The command with an option that answers a question, and those that were given already.
+    /// The line with an option that answers a question.
     fn with(&self, option: &str) -> String {
-        let Answers { again, yes, with, despite_migrations, .. } = &self.answers;
-        let mut command = again.clone();
-        with.iter().for_each(|name| command.push_str(&format!(" --with {}", typed(name))));
-        for (given, name) in [(despite_migrations, " --despite-migrations"), (yes, " --yes")] {
-            command.push_str(if *given { name } else { "" });
-        }
-        format!("{command} {option}")
+        format!("{} {option}", self.answers.typed)
     }
 
     /// Going back over migrations needs a yes of its own.
@@ -172,9 +168,15 @@ impl Listener for Follower<'_> {
         if self.granted.contains(&question.step) {
             return Ok(Some(question.confirmed()));
         }
-        // The question must not be painted over.
+        // The question must not be painted over, and nothing is waited for but the answer.
         self.progress = None;
-        self.ui.say_block(&shown(&question));
+        let asked = format!("waiting for a yes or a no: {}", question.step.words());
+        self.ui.in_flight().set(asked, self.answers.again.clone());
+        // Nobody says yes to what they were not shown, however quiet it is to be.
+        match self.answers.yes {
+            true => self.ui.say_block(&shown(&question)),
+            false => self.ui.ask_block(&shown(&question)),
+        }
         let others: Vec<String> = question.others().iter().map(|shipment| shipment.name()).collect();
         let unnamed: Vec<&String> = others.iter().filter(|name| !self.answers.with.contains(name)).collect();
         if !unnamed.is_empty() {

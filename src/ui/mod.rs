@@ -69,6 +69,8 @@ struct Shared {
     secrets: Mutex<Redactor>,
     screen: Mutex<Screen>,
     in_flight: InFlight,
+    /// A question stands on the last line.
+    asking: AtomicBool,
     /// A signal came, and its thread is about to end the process.
     ending: AtomicBool,
 }
@@ -88,6 +90,7 @@ impl Ui {
                 secrets: Mutex::default(),
                 screen: Mutex::new(screen),
                 in_flight: InFlight::default(),
+                asking: AtomicBool::new(false),
                 ending: AtomicBool::new(false),
             }),
         }
@@ -172,6 +175,11 @@ impl Ui {
         if self.shared.level > Level::Quiet {
             self.block(Stream::Talk, block);
         }
+    }
+
+    /// Says a block that a question is about, however quiet.
+    pub fn ask_block(&self, block: &Block) {
+        self.block(Stream::Talk, block);
     }
 
     /// Says how something is done, if verbose.

@@ -3,7 +3,9 @@
 //! Owns how questions are asked. It must not decide what an answer is good for: a `Consent` is
 //! made elsewhere, from a confirmation or from `--yes`.
 
-use dialoguer::{Confirm, Input, Select};
+use std::sync::atomic::Ordering;
+
+use dialoguer::{Input, Select};
 
 use super::{Ui, clean, lock};
 use crate::error::{Kind, Problem, Result};
@@ -14,13 +16,20 @@ impl Ui {
         self.shared.terminal.stdin_tty && self.shared.terminal.stderr_tty
     }
 
-    /// Asks for a yes; Enter alone is a no. `flag` answers it without a terminal: a command, or the option of one.
+    /// Asks for a yes; Enter alone is a no, and anything but a yes or a no is asked again. `flag` answers it
+    /// without a terminal: a command, or the option of one.
     pub fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
-        self.ask(question, flag, |prompt| {
+        let answer = self.ask(question, flag, |prompt| {
             // What was typed before the question stood there, meant for something else, confirms nothing.
             super::terminal::forget_typed();
-            Confirm::new().with_prompt(prompt).default(false).wait_for_newline(true).interact()
-        })
+            // A whole line: a key that decides alone would find the y in "deny".
+            Input::<String>::new()
+                .with_prompt(format!("{prompt} [y/N]"))
+                .allow_empty(true)
+                .validate_with(|line: &String| yes(line).map(drop).ok_or("answer y or n"))
+                .interact_text()
+        })?;
+        Ok(yes(&answer) == Some(true))
     }
 
     /// Asks for a line of text; a colon is put behind the question.
@@ -56,10 +65,12 @@ impl Ui {
         }
         let prompt = question.clone();
         let drawn = lock(&self.shared.screen).drawn();
+        self.shared.asking.store(true, Ordering::SeqCst);
         let answer = match drawn {
             Some(bar) => bar.suspend(|| put(prompt)),
             None => put(prompt),
         };
+        self.shared.asking.store(false, Ordering::SeqCst);
         answer.map_err(|dialoguer::Error::IO(error)| {
             // A prompt that ends early leaves the cursor hidden.
             let _ = console::Term::stderr().show_cursor();
@@ -72,6 +83,15 @@ impl Ui {
 
     fn presentable(&self, words: &str) -> String {
         self.redact(&clean::clean_line(words))
+    }
+}
+
+/// What a line means as an answer, if anything.
+fn yes(line: &str) -> Option<bool> {
+    match line.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Some(true),
+        "" | "n" | "no" => Some(false),
+        _ => None,
     }
 }
 
@@ -92,6 +112,13 @@ mod tests {
     use super::*;
     use crate::ui::testing::{Paper, pipe, tty};
     use crate::ui::{Level, Screen};
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        assert!(["y", "Y", "yes", " YES "].iter().all(|line| yes(line) == Some(true)));
+        assert!(["", "n", "No", " "].iter().all(|line| yes(line) == Some(false)));
+        assert!(["deny", "not yet", "maybe", "yy", "ok"].iter().all(|line| yes(line).is_none()));
+    }
 
     #[test]
     fn an_interrupted_question_is_said_whole() {

@@ -101,6 +101,9 @@ impl Ui {
     pub(super) fn take_leave(&self) {
         let words = self.harmless_page(&self.shared.in_flight.last_words());
         let mut words = self.unforged(&words).into_owned();
+        if self.shared.asking.load(Ordering::SeqCst) {
+            words.insert(0, '\n');
+        }
         if self.shared.terminal.stderr_tty && self.shared.terminal.moves {
             // Whatever draws in place hides the cursor.
             words.push_str("\u{1b}[?25h");

@@ -69,7 +69,7 @@ fn init_never_guesses_what_could_harm() {
     insta::assert_snapshot!(ran.err, @"
     error: could not be found out: which branches are hotfixes backported to, separated by commas (none:
            --no-target)
-    hint: answer it on the command line: git hotfix init --target <branch>
+    hint: answer it on the command line: git hotfix init --yes --target <branch>
     ");
     assert_eq!(clone.run(&["init", "--yes", "--no-target"]).code, 0);
     clone.git(&["remote", "rename", "origin", "upstream"]);

@@ -30,6 +30,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let named = args.named.hotfix.as_deref();
     let ran = flow::run(ctx, named, &Goal::Look, flow::Options::default())?;
     let s = &ran.outcome.snapshot;
+    flow::exists(s)?;
     let gitlab = ctx.gitlab_required()?;
     let own = gitlab.project()?.allow_pipeline_trigger_approve_deployment == Some(true);
     let request = match Request::of(s, own)? {

@@ -84,7 +84,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let config = ctx.with_file(Some(text.as_bytes()), FILE_NAME)?;
     Context::migrations(&config)?;
     ctx.ui.document(&text);
-    if !args.yes && !ctx.ui.confirm(&format!("write {}?", path.display()), "git hotfix init --yes")? {
+    if !args.yes && !ctx.ui.confirm(&format!("write {}?", path.display()), &format!("{} --yes", ctx.typed))? {
         return Err(Problem::declined(format!("write {}", path.display())));
     }
     write(&path, &text, args.force)?;
@@ -114,21 +114,17 @@ fn settle(ctx: &Context, looked: &Looked, args: &Args) -> Result<Draft> {
         let values = match guess.answer {
             Answer::Is(values) => values,
             Answer::OneOf(choices) if !args.yes => {
-                let index = ctx.ui.select(
-                    &guess.question,
-                    &choices,
-                    0,
-                    &format!("git hotfix init {}", guess.flag),
-                )?;
+                let index =
+                    ctx.ui.select(&guess.question, &choices, 0, &format!("{} {}", ctx.typed, guess.flag))?;
                 choices.into_iter().skip(index).take(1).collect()
             }
             Answer::OneOf(choices) => {
-                return Err(open(&guess.question, guess.flag).because(choices.join(", ")));
+                return Err(open(&ctx.typed, &guess.question, guess.flag).because(choices.join(", ")));
             }
             Answer::Ask(Some(fallback)) if args.yes => fallback,
-            Answer::Ask(None) if args.yes => return Err(open(&guess.question, guess.flag)),
+            Answer::Ask(None) if args.yes => return Err(open(&ctx.typed, &guess.question, guess.flag)),
             Answer::Ask(_) => {
-                let line = ctx.ui.input(&guess.question, None, &format!("git hotfix init {}", guess.flag))?;
+                let line = ctx.ui.input(&guess.question, None, &format!("{} {}", ctx.typed, guess.flag))?;
                 line.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
             }
         };
@@ -138,9 +134,9 @@ fn settle(ctx: &Context, looked: &Looked, args: &Args) -> Result<Draft> {
 }
 
 /// A question that `--yes` does not answer.
-fn open(question: &str, flag: &str) -> Problem {
+fn open(typed: &str, question: &str, flag: &str) -> Problem {
     Problem::new(Kind::Refused, format!("could not be found out: {question}"))
-        .hint(format!("answer it on the command line: git hotfix init {flag}"))
+        .hint(format!("answer it on the command line: {typed} {flag}"))
 }
 
 fn write(path: &Path, text: &str, force: bool) -> Result<()> {
@@ -166,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_question_that_stays_open_is_said_whole() {
-        insta::assert_snapshot!(open("which branch is production?", "--production <branch>").whole(), @"
+        insta::assert_snapshot!(open("git hotfix init", "which branch is production?", "--production <branch>").whole(), @"
         could not be found out: which branch is production? (5)
           hint: answer it on the command line: git hotfix init --production <branch>
         ");

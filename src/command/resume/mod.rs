@@ -19,7 +19,7 @@ use crate::hotfix::floor::Floor;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::DECLINED_LABEL;
 use crate::hotfix::site::Site;
-use crate::hotfix::snapshot::{BranchContent, Landed, Lane, RequestState, Sha, Snapshot};
+use crate::hotfix::snapshot::{BranchContent, Fact, Landed, Lane, Pick, RequestState, Sha, Snapshot};
 use crate::hotfix::step::Acted;
 
 /// Prepares the work tree, or, run again when resolved, replaces the placeholder.
@@ -130,7 +130,9 @@ impl<'a> Resolution<'a> {
     /// would open another one behind their back.
     fn over(&self) -> Result<Option<String>> {
         let target = &self.lane.target;
-        if self.lane.contained.known().is_some() {
+        let changes_nothing =
+            self.lane.remote.is_absent() && self.lane.pick == Fact::Known(Pick::AlreadyThere);
+        if self.lane.contained.known().is_some() || changes_nothing {
             return Ok(Some(format!("{target} holds it already")));
         }
         let Some(request) = self.lane.merge_request.known() else { return Ok(None) };

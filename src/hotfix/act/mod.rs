@@ -167,7 +167,7 @@ fn open(gitlab: &Client, step: &Step) -> Result<Acted> {
     };
     let assignee_ids = match assignees.is_empty() {
         true => vec![gitlab.current_user()?.id],
-        false => user_ids(gitlab, assignees)?,
+        false => user_ids(gitlab, assignees, "assignee")?,
     };
     let new = NewMergeRequest {
         source_branch: branch.clone(),
@@ -176,7 +176,7 @@ fn open(gitlab: &Client, step: &Step) -> Result<Acted> {
         description: description.clone(),
         labels: labels.clone(),
         assignee_ids,
-        reviewer_ids: user_ids(gitlab, reviewers)?,
+        reviewer_ids: user_ids(gitlab, reviewers, "reviewer")?,
         squash: None,
         remove_source_branch: Some(true),
     };
@@ -184,7 +184,7 @@ fn open(gitlab: &Client, step: &Step) -> Result<Acted> {
     answer(gitlab.create_merge_request(&new).map(|mr| Written::MergeRequest(mr.iid)), &[409])
 }
 
-fn user_ids(gitlab: &Client, names: &[String]) -> Result<Vec<u64>> {
+fn user_ids(gitlab: &Client, names: &[String], option: &str) -> Result<Vec<u64>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -194,7 +194,7 @@ fn user_ids(gitlab: &Client, names: &[String]) -> Result<Vec<u64>> {
         let wanted = name.trim_start_matches('@');
         let Some(member) = members.iter().find(|member| member.username == wanted) else {
             return Err(Problem::new(Kind::Usage, format!("{wanted} is no member of the project"))
-                .hint("name a member, without the @: git hotfix open --reviewer <user>"));
+                .hint(format!("name a member, without the @: git hotfix open --{option} <user>")));
         };
         ids.push(member.id);
     }

@@ -34,18 +34,20 @@ pub(super) fn check(s: &Snapshot) -> Check {
 /// Why nothing can be done with a branch of which nothing is anywhere: mistyped, as like as not.
 pub fn missing(s: &Snapshot) -> Option<Block> {
     let there = merged(s) || s.merge_request.known().is_some() || s.remote.known().is_some();
-    if there || s.branch.is_none() || !s.local.is_absent() {
-        return None;
-    }
-    let (what, hint) = match s.merge_request {
+    let name = s.branch.as_ref().filter(|_| !there && s.local.is_absent())?;
+    let (place, hint) = match s.merge_request {
         Fact::Unknown => (
-            "there is no such hotfix here, and GitLab was not asked",
+            "here, and GitLab was not asked",
             "see what is in flight: git hotfix list   (or name what landed: git hotfix status <commit>)",
         ),
         _ => (
-            "there is no such hotfix here or on GitLab",
-            "git hotfix start <slug>   (or see what is in flight: git hotfix list)",
+            "here or on GitLab",
+            "see what is in flight: git hotfix list   (or begin one: git hotfix start <slug>)",
         ),
     };
-    Some(Block { kind: Kind::Refused, what: what.to_owned(), hints: vec![hint.to_owned()] })
+    let mut hints = vec![hint.to_owned()];
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        hints.insert(0, format!("for the merge request of that number: git hotfix status '!{name}'"));
+    }
+    Some(Block { kind: Kind::Refused, what: format!("there is no hotfix `{name}` {place}"), hints })
 }

@@ -65,7 +65,8 @@ fn the_placeholder_says_everything_and_is_finished_in_a_work_tree() {
     let next = dev.run(&["status", "--json"]).ends(0).json()["next"].clone();
     assert_eq!(next["argv"], json!(["git", "hotfix", "backport", "--continue", "!413"]));
     assert_eq!(next["command"], "git hotfix backport --continue '!413'");
-    dev.run(&["verify"]).ends(3).says("git hotfix backport --continue '!413'");
+    let list = dev.run(&["verify"]).ends(3).says("git hotfix backport --continue '!413'");
+    assert!(!list.out.contains("review and merge it"), "as it is it brings nothing: {}", list.out);
     let tree = work_tree(&lab, &branch);
     dev.run(&["backport", "--continue"]).ends(3).says(SESSION).says("[lab]/dev/web-backport-develop-");
     dev.run(&["backport", "--continue"]).ends(3).says(SESSION);

@@ -7,6 +7,7 @@ mod interrupted;
 mod landing;
 mod refused;
 mod ship;
+mod slips;
 mod steps;
 mod views;
 mod way_back;

@@ -118,8 +118,8 @@ fn before_the_merge_request() {
         (unread, ship()),
     ]);
     assert_snapshot!(text, @r"
-    start (5): there is no such hotfix here or on GitLab
-      hint: git hotfix start <slug>   (or see what is in flight: git hotfix list)
+    start (5): there is no hotfix `hotfix/login-500` here or on GitLab
+      hint: see what is in flight: git hotfix list   (or begin one: git hotfix start <slug>)
     start (5): hotfix/login-500 has no commit beyond main yet
       hint: commit the fix, then: git hotfix open
     push (5): hotfix/login-500 on the remote has commits that this clone lacks (03030303)

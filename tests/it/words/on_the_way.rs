@@ -368,7 +368,7 @@ fn a_machine_that_is_not_as_it_should_be() {
     $ git hotfix install --prefix /dev/null/here
     error: could not read /dev/null/here/share/man/man1
       caused by: Not a directory (os error 20)
-    hint: mend that, then again: git hotfix install
+    hint: mend that, then run the same command again
     [1]
     $ git hotfix install
     error: HOME is not set, so there is no default place

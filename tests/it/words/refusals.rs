@@ -364,7 +364,7 @@ fn called_by_name_from_another_branch() {
     $ git hotfix wait lunch
     error: there is no rung `lunch` to wait for
     hint: git hotfix wait <rung>   (one of: push, open, pipeline, review, merge, build, approve, deploy, migrate, backport, close)
-    hint: or a hotfix; those in flight: git hotfix list
+    hint: see what is in flight: git hotfix list   (or begin one: git hotfix start <slug>)
     [2]
     $ git hotfix wait lunch '!412'
     error: there is no rung `lunch` to wait for
@@ -477,8 +477,8 @@ fn too_early() {
     hint: see the hotfixes in flight: git hotfix list   (and whose token it is: git hotfix doctor)
     [4]
     $ git hotfix status nope
-    error: there is no such hotfix here or on GitLab
-    hint: git hotfix start <slug>   (or see what is in flight: git hotfix list)
+    error: there is no hotfix `nope` here or on GitLab
+    hint: see what is in flight: git hotfix list   (or begin one: git hotfix start <slug>)
     [5]
     ");
 }
@@ -507,11 +507,11 @@ fn of_a_name_that_nobody_knows() {
     told.desk(&dev, &[&["status", "nope"], &["status", "--offline", "nope"]]);
     assert_snapshot!(lab.redact(&told.0), @r"
     $ git hotfix status nope
-    error: there is no such hotfix here or on GitLab
-    hint: git hotfix start <slug>   (or see what is in flight: git hotfix list)
+    error: there is no hotfix `nope` here or on GitLab
+    hint: see what is in flight: git hotfix list   (or begin one: git hotfix start <slug>)
     [5]
     $ git hotfix status --offline nope
-    error: there is no such hotfix here, and GitLab was not asked
+    error: there is no hotfix `nope` here, and GitLab was not asked
     hint: see what is in flight: git hotfix list   (or name what landed: git hotfix status <commit>)
     [5]
     ");
