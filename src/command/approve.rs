@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Kind, Problem, Result};
 use crate::hotfix::goal::{Ballot, Goal};
 use crate::hotfix::rung::slots;
+use crate::hotfix::snapshot::RunStatus;
 use crate::ui::follow::Answers;
 
 /// Arguments of `approve`.
@@ -77,11 +78,25 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         ctx.ui.line(format!("approved; still open: {}", open.join(", ")));
         return Ok(Exit::Done);
     }
+    let job = &deployment.job;
+    if job.status != RunStatus::Manual {
+        ctx.ui.line(format!(
+            "deployment {} is approved by all; {} {}",
+            deployment.id,
+            job.name,
+            job.status.words()
+        ));
+        return Ok(Exit::Done);
+    }
     ctx.ui.line(format!("deployment {} is approved by all, and NOT running", deployment.id));
     if args.deploy {
         let options = flow::Options { answers, waits: true, ..flow::Options::default() };
-        let ran = flow::run(ctx, named, &Goal::Deploy { again: false }, options)?;
-        return ran.problem().map_or(Ok(Exit::Done), Err);
+        match flow::run(ctx, named, &Goal::Deploy { again: false }, options) {
+            Ok(ran) => return ran.problem().map_or(Ok(Exit::Done), Err),
+            // The vote is given; who may play the job is another question.
+            Err(problem) if problem.kind == Kind::Config => ctx.ui.warn(&problem.to_string()),
+            Err(problem) => return Err(problem),
+        }
     }
     ctx.hint(&format!(
         "whoever may deploy starts it: git hotfix deploy   (or the play button of {})",

@@ -36,7 +36,15 @@ struct Line {
     state: &'static str,
     /// Whether production lacks it, where that can be told.
     waits: Option<bool>,
-    lanes: Vec<(String, String)>,
+    lanes: Vec<Gap>,
+}
+
+/// A target that is not known to hold it.
+struct Gap {
+    target: String,
+    how: String,
+    /// False where it could not be told: without a clone not everything can be read.
+    told: bool,
 }
 
 /// Runs it.
@@ -51,7 +59,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         ..MergeRequestFilter::default()
     };
     let mut lines = Vec::new();
-    let (mut all, mut told) = (true, true);
+    let mut all = true;
     if !args.missing {
         let (open, whole) = gitlab.newest_merge_requests(&ask(MergeRequestState::Opened), MOST)?;
         all = whole;
@@ -72,7 +80,16 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             continue;
         }
         site.selector = Selector::Request(mr.iid);
-        let s = site.observe(&Goal::Backport, &Floor::default())?;
+        let s = match site.observe(&Goal::Backport, &Floor::default()) {
+            // One that no pick brings must not hide the others.
+            Err(problem) if problem.kind == Kind::Refused => {
+                let target = site.settings.targets.join(", ");
+                let gap = Gap { target, how: problem.to_string(), told: true };
+                lines.push(line(&mr, "landed", None, vec![gap]));
+                continue;
+            }
+            observed => observed?,
+        };
         let mut lanes = Vec::new();
         for (index, lane) in s.lanes.iter().enumerate() {
             let how = match Rung::Backport(index).check(&s, &Goal::Look) {
@@ -84,15 +101,16 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
                 },
                 Check::Blocked(block) => block.what,
                 Check::Unknown(what) => {
-                    told = false;
-                    format!("could not be told: {what}")
+                    let how = format!("could not be told: {what}");
+                    lanes.push(Gap { target: lane.target.clone(), how, told: false });
+                    continue;
                 }
                 Check::Do(_) | Check::Wait(_) => match lane.merge_request.known() {
                     Some(mr) => format!("!{} open to {}", mr.iid, lane.target),
                     None => "missing".to_owned(),
                 },
             };
-            lanes.push((lane.target.clone(), how));
+            lanes.push(Gap { target: lane.target.clone(), how, told: true });
         }
         let waits = match (&running, s.landed.known()) {
             (Some(running), Some(landed)) if landed.reverted_by.is_none() => {
@@ -104,7 +122,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             lines.push(line(&mr, "landed", waits, lanes));
         }
     }
-    let missing = lines.iter().any(|line| !line.lanes.is_empty());
+    let missing = lines.iter().flat_map(|line| &line.lanes).any(|gap| gap.told);
+    let told = lines.iter().flat_map(|line| &line.lanes).all(|gap| gap.told);
     match args.json {
         true => ctx.ui.json(&json!({
             "version": 1,
@@ -119,7 +138,12 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         let main = &policy.production_branch;
         ctx.ui.warn(&format!("only the newest {MOST} merge requests to {main} of each state were looked at"));
     }
-    Ok(if args.missing && missing { Exit::As(Kind::Hands) } else { Exit::Done })
+    Ok(match (args.missing, missing, told) {
+        (true, true, _) => Exit::As(Kind::Hands),
+        // Nothing was concluded about these.
+        (true, false, false) => Exit::As(Kind::Unreachable),
+        _ => Exit::Done,
+    })
 }
 
 /// Whether the commit that production runs lacks this one; `None` where the clone cannot tell.
@@ -141,7 +165,7 @@ fn is_hotfix(mr: &MergeRequest, targets: &[String]) -> bool {
     !targets.iter().any(fits)
 }
 
-fn line(mr: &MergeRequest, state: &'static str, waits: Option<bool>, lanes: Vec<(String, String)>) -> Line {
+fn line(mr: &MergeRequest, state: &'static str, waits: Option<bool>, lanes: Vec<Gap>) -> Line {
     Line {
         iid: mr.iid,
         title: mr.title.clone(),
@@ -161,7 +185,7 @@ fn as_json(line: &Line) -> Value {
         "author": line.by,
         "state": line.state,
         "in_production": line.waits.map(|waits| !waits),
-        "missing": line.lanes.iter().map(|(target, how)| json!({"target": target, "detail": how})).collect::<Vec<_>>(),
+        "missing": line.lanes.iter().map(|gap| json!({"target": gap.target, "detail": gap.how})).collect::<Vec<_>>(),
     })
 }
 
@@ -182,7 +206,7 @@ fn view(lines: &[Line]) -> Block {
             let words = Text::new().plain("      ").with(Style::Warn, "production").plain(": not there yet");
             block = block.hanging(words, 6);
         }
-        for (target, how) in &line.lanes {
+        for Gap { target, how, .. } in &line.lanes {
             block = block
                 .hanging(Text::new().plain("      ").with(Style::Warn, target).plain(format!(": {how}")), 6);
         }

@@ -386,7 +386,13 @@ impl Run<'_> {
     /// Jittered, so that ten laptops do not ask in step; slower while nothing changes.
     fn sleep(&mut self) {
         let jitter = f64::from(self.clock.elapsed().subsec_nanos() % 1000) / 1000.0;
-        self.clock.sleep(self.interval.mul_f64(0.9 + 0.2 * jitter));
+        let left = self
+            .timing
+            .timeout
+            .map(|timeout| timeout.saturating_sub(self.clock.elapsed().saturating_sub(self.started)));
+        let pause = self.interval.mul_f64(0.9 + 0.2 * jitter);
+        // A wait that is bounded ends on time, with one look more; what settles is waited for all the same.
+        self.clock.sleep(left.filter(|left| !left.is_zero()).map_or(pause, |left| pause.min(left)));
         self.interval = self.interval.mul_f64(1.5).min(self.timing.poll_max).max(self.timing.poll);
     }
 }

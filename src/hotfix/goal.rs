@@ -100,6 +100,12 @@ impl Goal {
                 rungs.push(Rung::Verify);
                 rungs
             }
+            Goal::Wait(Some(Rung::Backport(_))) if !snapshot.lanes.is_empty() => {
+                lanes.map(Rung::Backport).collect()
+            }
+            Goal::Wait(Some(Rung::Close(_))) if !snapshot.lanes.is_empty() => {
+                lanes.map(Rung::Close).collect()
+            }
             Goal::Wait(Some(rung)) => vec![*rung],
             Goal::Wait(None) => Goal::Look.rungs(snapshot),
             Goal::Abort => vec![Rung::Abort],

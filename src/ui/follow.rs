@@ -177,8 +177,15 @@ impl Listener for Follower<'_> {
             true => self.ui.say_block(&shown(&question)),
             false => self.ui.ask_block(&shown(&question)),
         }
-        let others: Vec<String> = question.others().iter().map(|shipment| shipment.name()).collect();
-        let unnamed: Vec<&String> = others.iter().filter(|name| !self.answers.with.contains(name)).collect();
+        let named = |other: &&&Shipment| {
+            let with = &self.answers.with;
+            with.iter().any(|name| {
+                *name == other.name() || (name.len() >= 7 && other.commit.as_str().starts_with(name))
+            })
+        };
+        let others = question.others();
+        let unnamed: Vec<String> =
+            others.iter().filter(|other| !named(other)).map(|other| other.name()).collect();
         if !unnamed.is_empty() {
             let names: Vec<&str> = unnamed.iter().map(|name| name.as_str()).collect();
             let flags: Vec<String> = names.iter().map(|name| format!("--with {}", typed(name))).collect();

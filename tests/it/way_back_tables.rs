@@ -43,7 +43,12 @@ fn deployed() -> Snapshot {
         production.has_fix = Fact::Known(true);
         production.had_fix = Fact::Known(true);
     }
-    s.way_back = WayBack { job: way(RunStatus::Manual), before: Fact::Known(sha(2)), receipt: Fact::Unknown };
+    s.way_back = WayBack {
+        job: way(RunStatus::Manual),
+        before: Fact::Known(sha(2)),
+        receipt: Fact::Unknown,
+        hidden: None,
+    };
     s
 }
 

@@ -242,7 +242,11 @@ fn retry(gitlab: &Client, job: u64, from: &[&str]) -> Result<Acted> {
     if !from.contains(&now.status.as_str()) {
         return Ok(Acted::Stale(format!("job {job} is {} now", now.status)));
     }
-    answer(gitlab.retry_job(job).map(|job| Written::Job(job.id)), &[])
+    match gitlab.retry_job(job) {
+        // Somebody else retried it: a job is retried once, and what they made is found by the next look.
+        Err(Error::Forbidden { text, .. }) if text.contains("not retryable") => Ok(Acted::Stale(text)),
+        answered => answer(answered.map(|job| Written::Job(job.id)), &[]),
+    }
 }
 
 /// Writes the commits that take the landed change back, and gives the tip. Touches no ref.

@@ -157,9 +157,11 @@ pub(super) fn confirm(site: &mut Site<'_>, s: &mut Snapshot, found: Found) -> Re
     Ok(request)
 }
 
-/// Whether a row of the list tells all that is asked of a merged one.
+/// Whether a row of the list tells all that is asked of a merged one. Where its own head landed, only the single
+/// answer tells where the series begins.
 fn names_landed(mr: &MergeRequest) -> bool {
-    let named = mr.merge_commit_sha.is_some() || mr.squash_commit_sha.is_some();
+    let names = [&mr.merge_commit_sha, &mr.squash_commit_sha];
+    let named = names.into_iter().any(|name| name.is_some() && *name != mr.sha);
     mr.state == MergeRequestState::Merged && named
 }
 

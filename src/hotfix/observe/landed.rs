@@ -39,13 +39,15 @@ pub(super) fn landed(site: &mut Site<'_>, s: &mut Snapshot, request: Option<&Mer
         return Ok(());
     };
     let field = |text: &Option<String>| text.as_deref().and_then(Sha::parse);
+    let base = mr.diff_refs.as_ref().and_then(|refs| field(&refs.base_sha));
     for candidate in [field(&mr.merge_commit_sha), field(&mr.squash_commit_sha)].into_iter().flatten() {
         if contains(site, &main, &candidate)?.yes() {
-            s.landed = Fact::Known(told(site, s, candidate, None)?);
+            // A branch that somebody pushed to the production branch: GitLab calls its head the merge commit.
+            let base = base.filter(|_| field(&mr.sha).as_ref() == Some(&candidate));
+            s.landed = Fact::Known(told(site, s, candidate, base)?);
             return reverted(site, s, &main);
         }
     }
-    let base = mr.diff_refs.as_ref().and_then(|refs| field(&refs.base_sha));
     if let Some(head) = field(&mr.sha)
         && contains(site, &main, &head)?.yes()
     {
@@ -177,7 +179,12 @@ fn searched(site: &Site<'_>, mr: &MergeRequest, main: &Sha) -> Result<Option<(Sh
 fn reverted(site: &Site<'_>, s: &mut Snapshot, main: &Sha) -> Result<()> {
     let (Some(repo), Fact::Known(landed)) = (site.repo, &s.landed) else { return Ok(()) };
     let landed = landed.clone();
-    let Some(source) = super::lanes::source(site, s, &landed)? else { return Ok(()) };
+    let source = match super::lanes::source(site, s, &landed) {
+        // What cannot be picked is said where it is to be picked.
+        Err(problem) if problem.kind == Kind::Refused => return Ok(()),
+        source => source?,
+    };
+    let Some(source) = source else { return Ok(()) };
     let main = oid(main)?;
     let by = ask(site, repo, |repo| reverted_by(repo, main, &source))?;
     if let (Fact::Known(Some(by)), Fact::Known(landed)) = (by, &mut s.landed) {

@@ -3,7 +3,7 @@
 use super::history::{ask, contains};
 use super::refs::{Refs, bring};
 use super::{oid, picks, review, sha, stacked};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::git::adopt::{self, Adoption};
 use crate::git::commit::{is_empty, placeholder_of};
 use crate::git::landed::{Contained, Source, SourceError, contained};
@@ -14,7 +14,7 @@ use crate::hotfix::goal::Scope;
 use crate::hotfix::rung::backport_branch;
 use crate::hotfix::site::Site;
 use crate::hotfix::snapshot::{
-    BackportBranch, BackportRequest, BranchContent, Containment, Fact, Landed, LandedKind, Lane,
+    BackportBranch, BackportRequest, BranchContent, Containment, Fact, Landed, LandedKind, Lane, Pick,
     RequestState, Snapshot,
 };
 
@@ -49,15 +49,38 @@ pub(super) fn read(
         .collect();
     match s.landed.known().cloned() {
         Some(landed) => {
-            let source = source(site, s, &landed)?;
+            let (source, unfit) = match source(site, s, &landed) {
+                // The deployment does not wait for what a backport alone needs.
+                Err(problem) if problem.kind == Kind::Refused && scope != Scope::Backport => {
+                    (None, Some(problem))
+                }
+                source => (source?, None),
+            };
             for index in 0..s.lanes.len() {
                 one(site, s, index, &landed, source.as_ref(), refs, floor, scope)?;
+            }
+            if let Some(problem) = unfit {
+                return by_hand(site, s, &landed, &problem.to_string());
             }
             picks::read(site, s, source.as_ref())?;
             source.map_or(Ok(()), |source| stacked::read(site, s, refs, &source))
         }
         None => picks::forecast(site, s, refs),
     }
+}
+
+/// Lanes of what no pick brings: they say why.
+fn by_hand(site: &mut Site<'_>, s: &mut Snapshot, landed: &Landed, why: &str) -> Result<()> {
+    for lane in &mut s.lanes {
+        if let Some(tip) = lane.tip.known() {
+            lane.contained = match contains(site, tip, &landed.commit)? {
+                Fact::Known(true) => Fact::Known(Containment::Ancestor),
+                _ => Fact::Absent,
+            };
+        }
+        lane.pick = Fact::Known(Pick::Failed(why.to_owned()));
+    }
+    Ok(())
 }
 
 /// What is picked, as the engine wants it; none where a shallow clone hides it and nothing may be fetched.

@@ -47,18 +47,19 @@ pub(super) fn production(
     let gated = matches!(goal, Goal::Merge { .. } | Goal::Ship(_)) && !merged(s);
     if gated && let Some(production) = s.production.known() {
         let detail = gitlab.deployment(production.deployment)?;
-        s.gate = rules(site, &detail)?;
+        s.gate = rules(site, &detail, false)?;
         let project = gitlab.project()?;
         s.self_approval = Fact::read(project.allow_pipeline_trigger_approve_deployment);
     }
     if !scope.deployment() || s.landed.known().is_none() {
         return Ok(());
     }
-    s.deployment = chosen(site, s, &rows)?;
+    s.deployment = chosen(site, s, &rows, goal)?;
     if let Goal::Approve(_) = goal {
         s.self_approval = Fact::read(gitlab.project()?.allow_pipeline_trigger_approve_deployment);
     }
     s.way_back.before = before(site, s, &rows)?;
+    s.way_back.hidden = hidden(s, &rows);
     s.main_pipeline = pipeline(site, s, &rows)?;
     s.ships = ships(site, s)?;
     Ok(())
@@ -133,8 +134,13 @@ fn before(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Res
 }
 
 /// The deployment to follow: one that runs, else the newest of the landed commit itself, else the newest
-/// that contains it.
-fn chosen(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Result<Fact<Deployment>> {
+/// that contains it. What is to be taken back may have come with somebody else's.
+fn chosen(
+    site: &mut Site<'_>,
+    s: &Snapshot,
+    rows: &[gitlab::Deployment],
+    goal: &Goal,
+) -> Result<Fact<Deployment>> {
     let (Some(gitlab), Some(landed)) = (site.gitlab, s.landed.known()) else { return Ok(Fact::Unknown) };
     let mut containing: Vec<&gitlab::Deployment> = Vec::new();
     for row in rows {
@@ -148,23 +154,41 @@ fn chosen(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> Res
     let outdated = |row: &&&gitlab::Deployment| {
         matches!(row.status, gitlab::DeploymentStatus::Failed | gitlab::DeploymentStatus::Skipped)
     };
+    let back = matches!(goal, Goal::Rollback { .. });
+    let newest_own = containing.iter().find(own);
+    // Of older ones of its own none comes back; a newer one of somebody else's may have gone first.
+    let newer = |row: &&&gitlab::Deployment| newest_own.is_none_or(|own| row.id > own.id);
     let pick = containing
         .iter()
         .find(|row| row.status == gitlab::DeploymentStatus::Running)
-        .or_else(|| containing.iter().find(own).filter(|row| !outdated(row)))
-        .or_else(|| containing.iter().find(|row| !outdated(row)))
-        .or_else(|| containing.iter().find(own))
+        .or_else(|| containing.iter().find(|row| back && ended(row)).filter(|row| !own(row)))
+        .or_else(|| newest_own.filter(|row| !outdated(row)))
+        .or_else(|| containing.iter().find(|row| !outdated(row) && newer(row)))
+        .or(newest_own)
         .or_else(|| containing.first());
     let Some(row) = pick else { return Ok(Fact::Absent) };
     // Only the single answer has approvals and their rules.
     let detail = gitlab.deployment(row.id)?;
-    Ok(match deployment(site, &detail)? {
+    Ok(match deployment(site, &detail, goal)? {
         Some(deployment) => Fact::Known(deployment),
         None => Fact::Unknown,
     })
 }
 
-fn deployment(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Option<Deployment>> {
+fn ended(row: &gitlab::Deployment) -> bool {
+    use gitlab::DeploymentStatus::{Canceled, Failed, Success};
+    matches!(row.status, Success | Failed | Canceled)
+}
+
+/// What ended before a new job was made that waits.
+fn hidden(s: &Snapshot, rows: &[gitlab::Deployment]) -> Option<u64> {
+    let waiting = s.deployment.known().filter(|deployment| !way_back::ended(deployment))?;
+    let same = |row: &&gitlab::Deployment| row.id < waiting.id && row.sha == waiting.commit.as_str();
+    let job = rows.iter().filter(same).find(|row| ended(row))?.deployable.as_ref()?;
+    s.policy.deploy_jobs.contains(&job.name).then_some(job.id)
+}
+
+fn deployment(site: &mut Site<'_>, row: &gitlab::Deployment, goal: &Goal) -> Result<Option<Deployment>> {
     let (Some(commit), Some(deployable)) = (Sha::parse(&row.sha), &row.deployable) else { return Ok(None) };
     let job = Job {
         id: deployable.id,
@@ -174,7 +198,8 @@ fn deployment(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Option<De
         web_url: deployable.web_url.clone().unwrap_or_default(),
         finished_at: deployable.finished_at,
     };
-    let rules = rules(site, row)?;
+    // Who votes may reject under a rule that others filled.
+    let rules = rules(site, row, matches!(goal, Goal::Approve(_)))?;
     Ok(Some(Deployment {
         id: row.id,
         commit,
@@ -188,8 +213,8 @@ fn deployment(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Option<De
     }))
 }
 
-/// The approval rules with their votes, and who may fill those that are open.
-fn rules(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Fact<Vec<Rule>>> {
+/// The approval rules with their votes, and who may vote under those that are open, or under `all`.
+fn rules(site: &mut Site<'_>, row: &gitlab::Deployment, all: bool) -> Result<Fact<Vec<Rule>>> {
     let Some(summary) = &row.approval_summary else {
         // GitLab without the feature sends no summary at all: nobody is asked.
         return Ok(match row.pending_approval_count {
@@ -215,7 +240,7 @@ fn rules(site: &mut Site<'_>, row: &gitlab::Deployment) -> Result<Fact<Vec<Rule>
         rules.push(Rule {
             label: rule.access_level_description.clone().unwrap_or_default(),
             required,
-            may: if open { may(site, rule)? } else { Vec::new() },
+            may: if open || all { may(site, rule)? } else { Vec::new() },
             votes,
         });
     }

@@ -17,6 +17,9 @@ use crate::hotfix::snapshot::{CommitLine, Fact, LocalBranch, Sha, Snapshot};
 /// How many commits of a branch are read.
 const MOST_COMMITS: usize = 100;
 
+/// How many branches are looked through for those that fit a pattern, without a clone.
+const MOST_BRANCHES: usize = 1000;
+
 /// How much of a branch is fetched at first into a shallow clone that nobody keeps.
 const FIRST_DEPTH: u32 = 50;
 
@@ -167,6 +170,14 @@ fn from_gitlab(site: &Site<'_>, s: &Snapshot) -> Result<Refs> {
             && let Ok(tip) = Oid::from_hex(branch.commit.id.as_bytes())
         {
             branches.insert(name, tip);
+        }
+    }
+    for pattern in site.settings.targets.iter().filter(|target| target.contains('*')) {
+        let prefix = pattern.split('*').next().unwrap_or_default();
+        for branch in gitlab.branches(prefix, MOST_BRANCHES)? {
+            if let Ok(tip) = Oid::from_hex(branch.commit.id.as_bytes()) {
+                branches.insert(branch.name, tip);
+            }
         }
     }
     Ok(Refs { branches, known: false })

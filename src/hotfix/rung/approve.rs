@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Block, Check, Who};
+use super::{Block, Check, Who, deploy};
 use crate::error::Kind;
 use crate::hotfix::goal::{Ballot, Goal};
-use crate::hotfix::snapshot::{DeployStatus, Deployment, Fact, Role, Rule, RunStatus, Snapshot};
+use crate::hotfix::snapshot::{DeployStatus, Deployment, Fact, Role, Rule, RunStatus, Snapshot, Vote};
 use crate::hotfix::step::Step;
 
 /// One role's slot on a deployment.
@@ -61,6 +61,11 @@ fn fill<'a>(slots: &mut [Slot<'a>], index: usize, tried: &mut BTreeSet<&'a str>)
 }
 
 pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
+    if let Goal::Approve(ballot) = goal
+        && let Some(check) = too_late(s, ballot)
+    {
+        return check;
+    }
     if s.production.known().is_some_and(|p| p.has_fix.yes() || p.had_fix.yes()) {
         return Check::done("deployed");
     }
@@ -76,6 +81,9 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
     }
     if !matches!(deployment.job.status, RunStatus::Manual | RunStatus::Created) {
         return Check::done(format!("{} {}", deployment.job.name, deployment.job.status.words()));
+    }
+    if let Some(block) = deploy::reverted(s).filter(|_| !rejects(goal)) {
+        return Check::Blocked(block);
     }
     let Fact::Known(rules) = &deployment.rules else {
         return Check::unknown(format!("approval rules of deployment {} could not be read", deployment.id));
@@ -149,6 +157,38 @@ fn filled(slots: &[Slot]) -> String {
     each.join(", ")
 }
 
+fn rejects(goal: &Goal) -> bool {
+    matches!(goal, Goal::Approve(ballot) if !ballot.approve)
+}
+
+/// Once its job began, GitLab takes no vote. One of this user's that it took before stands.
+fn too_late(s: &Snapshot, ballot: &Ballot) -> Option<Check> {
+    let deployment = s.deployment.known();
+    let production = s.production.known();
+    let begun = deployment
+        .filter(|deployment| !matches!(deployment.job.status, RunStatus::Manual | RunStatus::Created))
+        .filter(|deployment| rejection(deployment).is_none())
+        .map(|deployment| format!("{} is {} already", deployment.job.name, deployment.job.status.words()));
+    let what = match production {
+        Some(production) if production.has_fix.yes() => "it is live already".to_owned(),
+        Some(production) if production.had_fix.yes() => "it was in production already".to_owned(),
+        _ => begun?,
+    };
+    let votes = deployment.and_then(|deployment| deployment.rules.known()).into_iter().flatten();
+    let mine = |vote: &&Vote| vote.approved && s.me.known().is_some_and(|me| me.username == vote.by);
+    Some(match votes.flat_map(|rule| &rule.votes).find(mine) {
+        Some(vote) if ballot.approve => Check::done(format!("{} approved; {what}", vote.by)),
+        _ => Check::blocked(
+            Kind::Refused,
+            format!("{what}: no vote is taken any more"),
+            match ballot.approve {
+                true => "git hotfix status",
+                false => "git hotfix status   (to take it back: git hotfix rollback)",
+            },
+        ),
+    })
+}
+
 /// A rejection ends the deployment for good; only a new job starts over.
 fn rejection(deployment: &Deployment) -> Option<Block> {
     let votes = deployment.rules.known().into_iter().flatten().flat_map(|rule| &rule.votes);
@@ -206,6 +246,12 @@ fn vote(s: &Snapshot, deployment: &Deployment, slots: &[Slot], ballot: &Ballot) 
             let may = |slot: &&Slot| slot.rule.is_some_and(|rule| rule.may.contains(&me.username));
             let names: Vec<&str> = slots.iter().filter(may).map(|slot| slot.role.name.as_str()).collect();
             match (slots.iter().find(may), names.as_slice()) {
+                (Some(Slot { role, filled_by: Some(person), .. }), [_]) if ballot.approve => {
+                    return refused(
+                        format!("{} is filled by {person} already", role.name),
+                        "git hotfix status".to_owned(),
+                    );
+                }
                 (Some(slot), [_]) => slot,
                 (Some(_), [first, ..]) => {
                     return refused(

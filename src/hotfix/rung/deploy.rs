@@ -75,8 +75,29 @@ fn live(s: &Snapshot) -> String {
     }
 }
 
+/// What the production branch took back is not deployed any more: its own deployment would bring it again.
+pub(super) fn reverted(s: &Snapshot) -> Option<Block> {
+    let by = s.landed.known()?.reverted_by.as_ref()?;
+    let main = &s.policy.production_branch;
+    Some(Block {
+        kind: Kind::Refused,
+        what: format!(
+            "{} took it back on {main}: deployed now, it would be in production and not there",
+            by.short()
+        ),
+        hints: vec![
+            "a new fix begins with: git hotfix start <slug>   (what is in flight: git hotfix list)"
+                .to_owned(),
+        ],
+    })
+}
+
 fn pending(s: &Snapshot, deployment: &Deployment, goal: &Goal) -> Check {
     let job = &deployment.job;
+    let played = matches!(job.status, RunStatus::Manual | RunStatus::Failed | RunStatus::Canceled);
+    if let Some(block) = reverted(s).filter(|_| played) {
+        return Check::Blocked(block);
+    }
     match &job.status {
         RunStatus::Manual => {
             let Fact::Known(ships) = &s.ships else {

@@ -1,6 +1,6 @@
 //! push: the remote branch has the local tip.
 
-use super::Check;
+use super::{Block, Check};
 use crate::error::Kind;
 use crate::hotfix::goal::merged;
 use crate::hotfix::snapshot::{Fact, Snapshot};
@@ -26,11 +26,20 @@ pub(super) fn check(s: &Snapshot) -> Check {
     match &s.remote {
         Fact::Unknown => Check::unknown("the remote branch was not read"),
         Fact::Known(tip) if *tip == local.tip => Check::done(format!("{} on the remote", tip.short())),
-        Fact::Known(tip) if !s.local_contains_remote.yes() => Check::blocked(
-            Kind::Refused,
-            format!("{branch} on the remote has commits that this clone lacks ({})", tip.short()),
-            format!("look at them, then take them over: git pull --rebase {} {branch}", s.policy.remote),
-        ),
+        Fact::Known(tip) if !s.local_contains_remote.yes() => {
+            let remote = &s.policy.remote;
+            Check::Blocked(Block {
+                kind: Kind::Refused,
+                what: format!("{branch} on the remote holds what yours does not ({})", tip.short()),
+                hints: vec![
+                    format!("if somebody pushed to it, take that over: git pull --rebase {remote} {branch}"),
+                    format!(
+                        "if you rewrote yours (rebase, amend): git push --force-with-lease={branch}:{} {remote} {branch}",
+                        tip.short()
+                    ),
+                ],
+            })
+        }
         Fact::Known(tip) => Check::step(Step::Push {
             branch: branch.clone(),
             tip: local.tip.clone(),

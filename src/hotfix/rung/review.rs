@@ -50,7 +50,7 @@ fn of(s: &Snapshot, mr: &MergeRequest) -> Check {
         ),
         "conflict" | "broken_status" => refused(
             format!("!{iid} conflicts with its target"),
-            format!("git fetch && git rebase {main}, resolve, then: git hotfix open"),
+            format!("git fetch && git merge {main}, resolve, then: git hotfix open"),
         ),
         "need_rebase" => refused(
             format!("!{iid} must be rebased first: the project merges fast-forward only"),

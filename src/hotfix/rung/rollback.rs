@@ -36,7 +36,9 @@ pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
     if let Some(back) = went_back(s) {
         return Check::done(back);
     }
-    if let Some(check) = not_yet(deployment).or_else(|| moved_on(s, deployment)) {
+    if let Some(check) =
+        hidden(s, deployment).or_else(|| not_yet(deployment)).or_else(|| moved_on(s, deployment))
+    {
         return check;
     }
     let name = &s.policy.rollback_job;
@@ -97,6 +99,22 @@ fn went_back(s: &Snapshot) -> Option<String> {
         return Some(format!("production runs {} again, without it", production.commit.short()));
     }
     taken_back(s).map(|job| format!("{} (job {}) took it back", job.name, job.id))
+}
+
+/// The rollback job takes the receipt of the newest job, and that has none yet.
+fn hidden(s: &Snapshot, deployment: &Deployment) -> Option<Check> {
+    let ended = s.way_back.hidden?;
+    let Job { name, id, .. } = &deployment.job;
+    Some(Check::blocked(
+        Kind::Refused,
+        format!(
+            "job {ended} ended, and a new {name} (job {id}) waits: {} would see only that one",
+            s.policy.rollback_job
+        ),
+        format!(
+            "if job {ended} released anything, take it back from its receipt: git hotfix ci promote --rollback <receipt> --outside-pipeline <reason>"
+        ),
+    ))
 }
 
 /// What has not ended, or never began, is not taken back.

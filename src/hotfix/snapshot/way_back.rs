@@ -16,6 +16,10 @@ pub struct WayBack {
     pub before: Fact<Sha>,
     /// What the deployment's job wrote down.
     pub receipt: Fact<Receipt>,
+    /// A job of the same commit that ended before a new one was made, which waits: the rollback job sees only what
+    /// the new one left.
+    #[serde(default)]
+    pub hidden: Option<u64>,
 }
 
 /// The receipt that a production job leaves as an artifact.

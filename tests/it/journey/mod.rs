@@ -2,6 +2,7 @@
 
 mod backport;
 mod conflict;
+mod crooked;
 mod identity;
 mod interrupted;
 mod landing;

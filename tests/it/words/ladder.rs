@@ -122,8 +122,9 @@ fn before_the_merge_request() {
       hint: see what is in flight: git hotfix list   (or begin one: git hotfix start <slug>)
     start (5): hotfix/login-500 has no commit beyond main yet
       hint: commit the fix, then: git hotfix open
-    push (5): hotfix/login-500 on the remote has commits that this clone lacks (03030303)
-      hint: look at them, then take them over: git pull --rebase origin hotfix/login-500
+    push (5): hotfix/login-500 on the remote holds what yours does not (03030303)
+      hint: if somebody pushed to it, take that over: git pull --rebase origin hotfix/login-500
+      hint: if you rewrote yours (rebase, amend): git push --force-with-lease=hotfix/login-500:03030303 origin hotfix/login-500
     open (5): hotfix/login-500 has no merge request, and the branch is not in this clone
       hint: git switch hotfix/login-500 && git hotfix open
     open (5): !412 was closed by a person
@@ -164,7 +165,7 @@ fn before_the_merge() {
     review (5): !412 is a draft
       hint: mark it ready at https://gitlab.example/shop/web/-/merge_requests/412 , then run the same command again
     review (5): !412 conflicts with its target
-      hint: git fetch && git rebase origin/main, resolve, then: git hotfix open
+      hint: git fetch && git merge origin/main, resolve, then: git hotfix open
     review (5): !412 must be rebased first: the project merges fast-forward only
       hint: git fetch && git rebase origin/main, then: git hotfix open
     review (5): !412 has no commits beyond its target
