@@ -5,7 +5,7 @@ use crate::cli::Named;
 use crate::context::Context;
 use crate::error::{Kind, Result};
 use crate::hotfix::goal::Goal;
-use crate::hotfix::rung::{Check, Rung};
+use crate::hotfix::rung::{Check, Rung, migrated};
 use crate::ui::follow::Answers;
 
 /// Arguments of `rollback`.
@@ -57,7 +57,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     if let Check::Done(detail) = Rung::Rollback.check(s, &goal) {
         ctx.ui.line(detail);
     }
-    if let Some(paths) = s.migration.paths.known() {
+    if let Some(paths) = migrated(s).known() {
         ctx.ui.warn(&format!("what its migrations did stays: {}", paths.join(", ")));
     }
     let main = &s.policy.production_branch;

@@ -7,6 +7,7 @@ mod history;
 mod identity;
 mod landed;
 mod lanes;
+mod migrations;
 mod picks;
 mod production;
 mod refs;
@@ -55,7 +56,7 @@ pub(super) fn observe(site: &mut Site<'_>, goal: &Goal, floor: &Floor) -> Result
     if scope.production() {
         production::production(site, &mut s, goal, scope, floor)?;
     }
-    production::migrations(site, &mut s, scope, floor)?;
+    migrations::read(site, &mut s, scope, floor)?;
     if scope.deployment() {
         way_back::read(site, &mut s, goal)?;
     }

@@ -3,7 +3,7 @@
 //! The deploy job is found by its deployment (environment, commit, job name), newest first: that covers
 //! retries and child pipelines. `--sort` is not GitLab's default: the oldest would come first.
 
-use super::history::{History, ask, contains};
+use super::history::{History, contains};
 use super::standing::Names;
 use super::{review, way_back};
 use crate::error::Result;
@@ -76,7 +76,7 @@ fn standing(site: &mut Site<'_>, s: &Snapshot, rows: &[gitlab::Deployment]) -> R
     Ok(None)
 }
 
-fn names(s: &Snapshot) -> Names<'_> {
+pub(super) fn names(s: &Snapshot) -> Names<'_> {
     Names {
         deploy: &s.policy.deploy_jobs,
         rollback: &s.policy.rollback_job,
@@ -158,9 +158,14 @@ fn chosen(
     let newest_own = containing.iter().find(own);
     // Of older ones of its own none comes back; a newer one of somebody else's may have gone first.
     let newer = |row: &&&gitlab::Deployment| newest_own.is_none_or(|own| row.id > own.id);
+    // What is live came with one of its own, or with the first that brought it along.
+    let live = !back && s.production.known().is_some_and(|production| production.has_fix.yes());
+    let brought = |row: &&&gitlab::Deployment| live && row.status == SUCCESS;
     let pick = containing
         .iter()
         .find(|row| row.status == gitlab::DeploymentStatus::Running)
+        .or_else(|| containing.iter().find(|row| brought(row) && own(row)))
+        .or_else(|| containing.iter().rfind(brought))
         .or_else(|| containing.iter().find(|row| back && ended(row)).filter(|row| !own(row)))
         .or_else(|| newest_own.filter(|row| !outdated(row)))
         .or_else(|| containing.iter().find(|row| !outdated(row) && newer(row)))
@@ -330,70 +335,4 @@ pub(super) fn mark_own(rows: &mut [Shipment], landed: &Landed) {
         let in_series = matches!(&landed.kind, LandedKind::Series(series) if series.contains(&row.commit));
         row.own = row.commit == landed.commit || in_series;
     }
-}
-
-/// Which changed paths are migrations, and their job; the rollback job stands in the same list.
-pub(super) fn migrations(site: &mut Site<'_>, s: &mut Snapshot, scope: Scope, floor: &Floor) -> Result<()> {
-    let paths = changed(site, s)?;
-    s.migration.paths = match paths {
-        Fact::Known(paths) => {
-            let matching: Vec<String> =
-                paths.into_iter().filter(|path| site.settings.migrations.is_match(path)).collect();
-            Fact::read(Some(matching).filter(|paths| !paths.is_empty()))
-        }
-        Fact::Absent => Fact::Absent,
-        Fact::Unknown => Fact::Unknown,
-    };
-    let migrates = s.migration.paths.known().is_some();
-    let wanted = scope.deployment() && (migrates || s.deployment.known().is_some_and(way_back::ended));
-    let (Some(gitlab), Some(pipeline), true) = (site.gitlab, s.main_pipeline.known(), wanted) else {
-        return Ok(());
-    };
-    let known = s.deployment.known().map(|deployment| deployment.job.id).into_iter().chain(floor.lane_job);
-    let jobs = site.kept.lane_jobs.of(gitlab, names(s), pipeline.id, known)?.to_vec();
-    if migrates {
-        let newest = jobs.iter().filter(|job| job.name == s.policy.migration_job).max_by_key(|job| job.id);
-        s.migration.job = Fact::read(newest.map(review::job));
-    }
-    way_back::jobs(s, &jobs);
-    Ok(())
-}
-
-/// The paths that the change touches: what landed, or the branch as it is.
-fn changed(site: &mut Site<'_>, s: &Snapshot) -> Result<Fact<Vec<String>>> {
-    let Some(history) = History::of(site) else { return Ok(Fact::Unknown) };
-    let (from, to) = match (s.landed.known(), history) {
-        (Some(landed), History::Clone(repo)) => {
-            let first = match &landed.kind {
-                LandedKind::Series(series) => series.first().unwrap_or(&landed.commit),
-                _ => &landed.commit,
-            };
-            match repo.commit(super::oid(first)?)?.parents.first() {
-                Some(parent) => (super::sha(*parent), landed.commit.clone()),
-                None => return Ok(Fact::Unknown),
-            }
-        }
-        (Some(landed), History::GitLab(gitlab)) => {
-            let parents = gitlab.commit(landed.commit.as_str())?.map(|commit| commit.parent_ids);
-            match parents.and_then(|parents| parents.first().and_then(|parent| Sha::parse(parent))) {
-                Some(parent) => (parent, landed.commit.clone()),
-                None => return Ok(Fact::Unknown),
-            }
-        }
-        (None, History::Clone(repo)) => {
-            let head = s.merge_request.known().map(|mr| mr.head.clone());
-            let tip = s.local.known().map(|local| local.tip.clone()).or(head);
-            let (Some(tip), Some(main)) = (tip, s.main.known()) else { return Ok(Fact::Unknown) };
-            let (head, main) = (super::oid(&tip)?, super::oid(main)?);
-            if !repo.has_commit(head)? || !repo.has_commit(main)? {
-                return Ok(Fact::Unknown);
-            }
-            match ask(site, repo, |repo| repo.merge_base(head, main))? {
-                Fact::Known(Some(base)) => (super::sha(base), tip),
-                _ => return Ok(Fact::Unknown),
-            }
-        }
-        (None, History::GitLab(_)) => return Ok(Fact::Unknown),
-    };
-    Ok(Fact::Known(history.changed_paths(&from, &to)?))
 }

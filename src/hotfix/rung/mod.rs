@@ -24,7 +24,7 @@ mod verify;
 pub use approve::{Slot, slots};
 pub use backport::{backport_command, declined};
 pub use revert::open_revert;
-pub use rollback::{came_after, taken_back};
+pub use rollback::{came_after, migrated, taken_back};
 use serde::Serialize;
 pub use start::missing;
 

@@ -185,7 +185,7 @@ fn step(s: &Snapshot, deployment: &Deployment, job: &Job, again: bool) -> Step {
 }
 
 /// The changed migrations, unless their job is known not to have run.
-fn migrated(s: &Snapshot) -> Fact<Vec<String>> {
+pub fn migrated(s: &Snapshot) -> Fact<Vec<String>> {
     let idle = |job: &Job| {
         matches!(
             job.status,

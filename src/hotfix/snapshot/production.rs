@@ -157,7 +157,7 @@ impl Shipment {
 /// What is known about migrations in the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Migration {
-    /// Changed paths that match the configured globs.
+    /// Changed paths that match the configured globs, also of what ships along.
     pub paths: Fact<Vec<String>>,
     /// The migration job in the pipeline of the deployment.
     pub job: Fact<Job>,

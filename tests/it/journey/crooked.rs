@@ -101,6 +101,30 @@ fn what_somebody_else_deployed_goes_back_by_either_name() {
 }
 
 #[test]
+fn the_migrations_that_ship_along_are_asked_for_played_and_kept_in_mind() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    std::fs::create_dir_all(dev.dir.join("db/migrate")).unwrap();
+    std::fs::write(dev.dir.join("db/migrate/1_more.rb"), "# a column more\n").unwrap();
+    dev.git(&["add", "db"]);
+    dev.git(&["commit", "--quiet", "-m", "A column more"]);
+    built(&dev);
+    dev.git(&["switch", "--quiet", "main"]);
+    dev.run_moving(&["start", "second"]).ends(0);
+    std::fs::write(dev.dir.join("second.txt"), "another fix\n").unwrap();
+    dev.git(&["add", "second.txt"]);
+    dev.git(&["commit", "--quiet", "-m", "Another fix"]);
+    built(&dev);
+    lab.approve();
+    dev.run(&["deploy", "--with", "!412"]).ends(5).says("migration  db/migrate/1_more.rb");
+    dev.run(&["deploy", "--yes", "--with", "!412"]).ends(0);
+    dev.run(&["migrate", "--yes"]).ends(0).says("1_more.rb ran");
+    // The one that was shipped along waits for no job of a pipeline that nobody plays.
+    dev.run(&["migrate", "--yes", "!412"]).ends(0).says("1_more.rb ran");
+    dev.run(&["rollback", "--yes"]).ends(5).says("its migrations stay");
+}
+
+#[test]
 fn what_main_took_back_is_not_deployed() {
     let lab = Lab::new(story("clean"));
     let (dev, bo) = (lab.fixed(), lab.desk("bo"));
