@@ -40,7 +40,7 @@ pub struct Globals {
     /// The GitLab instance, for -R
     #[arg(long, value_name = "HOST", global = true, requires = "repo")]
     pub host: Option<String>,
-    /// Say only what went wrong
+    /// Say nothing beside results, questions and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Say how things are done

@@ -218,7 +218,7 @@ fn advise(ctx: &Context, prefix: &Path, no_completions: bool) {
     if !no_completions && !usual {
         let functions = prefix.join("share/zsh/site-functions");
         ctx.ui.hint(&format!(
-            "zsh completes with this line before compinit in ~/.zshrc: fpath=({} $fpath)",
+            "zsh completes with this line before compinit in ~/.zshrc: fpath=('{}' $fpath)",
             functions.display()
         ));
     }

@@ -13,6 +13,9 @@ pub struct Args {
     /// Which hotfix.
     #[command(flatten)]
     pub named: Named,
+    /// How long it waits.
+    #[command(flatten)]
+    pub patience: flow::Patience,
     /// Whether it asks.
     #[command(flatten)]
     pub assent: flow::Assent,
@@ -22,7 +25,8 @@ pub struct Args {
 pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     let answers =
         Answers { yes: args.assent.yes, again: "git hotfix migrate".to_owned(), ..Answers::default() };
-    let options = flow::Options { answers, waits: true, ..flow::Options::default() };
+    let options =
+        flow::Options { answers, waits: true, timeout: args.patience.timeout, ..flow::Options::default() };
     let ran = flow::run(ctx, args.named.hotfix.as_deref(), &Goal::Migrate, options)?;
     if let Some(problem) = ran.problem() {
         return Err(problem);

@@ -10,7 +10,7 @@ use crate::ui::follow::Answers;
 /// Arguments of `open`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Branch, !<iid> or URL; the current branch when left out
+    /// Branch, !<iid>, URL or commit; the current branch when left out
     #[arg(value_name = "HOTFIX")]
     pub hotfix: Option<String>,
     /// How the merge request is opened.

@@ -52,7 +52,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
         return Err(problem);
     }
     match (args.json, args.porcelain) {
-        (true, _) => ctx.ui.json(&status_json::document(s, plan, &ran.named)),
+        (true, _) => ctx.ui.json(&status_json::document(s, plan, &ran.named, &ctx.called)),
         (_, true) => porcelain(s, plan, &ctx.called).into_iter().for_each(|line| ctx.ui.line(line)),
         _ => ran.show(ctx),
     }

@@ -45,7 +45,8 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             "version": 1,
             "done": ran.outcome.end == End::Done,
             "items": items(s, plan).iter().map(|item| json!({
-                "item": item.what, "done": item.done, "evidence": item.evidence, "next": item.next,
+                "item": item.what, "done": item.done, "evidence": item.evidence,
+                "next": item.next.as_ref().map(|next| ctx.called.put(next)),
             })).collect::<Vec<_>>(),
         })),
         false => ctx.ui.data(&checklist(s, plan, &ctx.called)),

@@ -48,6 +48,12 @@ impl Called {
         Called { hotfix: hotfix.map(typed), place: repo.map(|repo| format!("-R {repo}{host}")) }
     }
 
+    /// The options of `git hotfix <verb>` that name the project.
+    pub fn place_of(&self, verb: &str) -> Vec<String> {
+        let place = self.place.iter().filter(|_| !NEED_CLONE.contains(&verb));
+        place.flat_map(|place| place.split(' ')).map(str::to_owned).collect()
+    }
+
     /// A text whose commands name the hotfix. Those that name one already stay as they are.
     pub fn put(&self, text: &str) -> String {
         if *self == Called::default() {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::called::Called;
 use super::next::{command_line, hands, next_command};
 use super::way_back;
 use crate::hotfix::plan::{Next, Plan, Standing, State};
@@ -9,7 +10,7 @@ use crate::hotfix::rung::{Check, Rung, Who};
 use crate::hotfix::snapshot::{Fact, Landed, LandedKind, Lane, PathConflict, Pick, Snapshot};
 
 /// The whole document.
-pub fn document(s: &Snapshot, plan: &Plan, named: &str) -> Value {
+pub fn document(s: &Snapshot, plan: &Plan, named: &str, called: &Called) -> Value {
     json!({
         "version": 1,
         "project": s.project,
@@ -21,7 +22,7 @@ pub fn document(s: &Snapshot, plan: &Plan, named: &str) -> Value {
         "confirmed": fact(&s.confirmed),
         "way_back": s.deployment.known().map(|_| way_back::document(s)),
         "rungs": plan.rungs.iter().map(|standing| rung(s, standing)).collect::<Vec<_>>(),
-        "next": next(plan, named),
+        "next": next(plan, named, called),
     })
 }
 
@@ -70,13 +71,17 @@ fn rung(s: &Snapshot, standing: &Standing) -> Value {
     value
 }
 
-fn next(plan: &Plan, named: &str) -> Value {
+fn next(plan: &Plan, named: &str, called: &Called) -> Value {
     let words = next_command(plan, named);
-    let command = words.as_deref().map(command_line);
-    let argv = words.map(|words| {
-        let mut argv = vec!["git".to_owned()];
-        argv.extend(words);
-        argv
+    let command = words.as_deref().map(|words| called.put(&command_line(words)));
+    let argv = words.map(|mut words| {
+        let place = words.get(1).map(|verb| called.place_of(verb)).unwrap_or_default();
+        words.splice(
+            2..,
+            place.into_iter().chain(words.get(2..).unwrap_or_default().to_vec()).collect::<Vec<_>>(),
+        );
+        words.insert(0, "git".to_owned());
+        words
     });
     let (state, who, waiting_for) = match &plan.next {
         Next::Do(_) => ("you", json!(["you"]), Vec::new()),
@@ -108,7 +113,9 @@ fn next(plan: &Plan, named: &str) -> Value {
         "who": who,
         "waiting_for": waiting_for,
         "hints": match &plan.next {
-            Next::Blocked(blocks) => blocks.iter().flat_map(|(_, block)| block.hints.clone()).collect(),
+            Next::Blocked(blocks) => {
+                blocks.iter().flat_map(|(_, block)| &block.hints).map(|hint| called.put(hint)).collect()
+            }
             _ => Vec::<String>::new(),
         },
     })

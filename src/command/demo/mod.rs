@@ -314,7 +314,7 @@ fn serve(ctx: &Context, server: &Server, sandbox: &Sandbox, slug: &str, as_json:
                 .line(format!("  git hotfix start {slug}   # fix something, commit, then: git hotfix ship"));
             ctx.ui.line("as somebody else:");
             ctx.ui.line(format!("  export GIT_HOTFIX_URL={} GIT_HOTFIX_TOKEN=<token>", server.url()));
-            ctx.ui.line("  git hotfix approve <branch>");
+            ctx.ui.line(format!("  git hotfix approve -R {project} '!<iid>'"));
         }
     }
     ctx.ui.in_flight().set("serving", "git hotfix demo --serve");

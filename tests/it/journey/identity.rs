@@ -62,6 +62,9 @@ fn without_a_clone() {
     far(&bo, &["wait", "build", "!412"]).ends(0);
     let status = far(&bo, &["status", "--json", "!412"]).ends(0).json();
     assert_eq!(status["hotfix"]["landed"]["commit"], lab.tip("main"));
+    let argv = &status["next"]["argv"];
+    assert_eq!(*argv, json!(["git", "hotfix", "deploy", "-R", "shop/web", "!412"]), "{status}");
+    assert_eq!(status["next"]["command"], "git hotfix deploy -R shop/web '!412'");
     assert_eq!(status["ships"].as_array().unwrap().len(), 1, "{status}");
     far(&bo, &["status", "!412"]).ends(0).says("cleo or dan");
     far(&bo, &["approve", "--yes", "!412"]).ends(0).says("still open: pm");
