@@ -171,7 +171,7 @@ impl Listener for Follower<'_> {
         // The question must not be painted over, and nothing is waited for but the answer.
         self.progress = None;
         let asked = format!("waiting for a yes or a no: {}", question.step.words());
-        self.ui.in_flight().set(asked, self.answers.again.clone());
+        self.ui.in_flight().set(asked, self.answers.typed.clone());
         // Nobody says yes to what they were not shown, however quiet it is to be.
         match self.answers.yes {
             true => self.ui.say_block(&shown(&question)),

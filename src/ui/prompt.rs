@@ -70,7 +70,10 @@ impl Ui {
             Some(bar) => bar.suspend(|| put(prompt)),
             None => put(prompt),
         };
-        self.shared.asking.store(false, Ordering::SeqCst);
+        // After Ctrl-C it still stands on the line that the last words are about to be written to.
+        if answer.is_ok() {
+            self.shared.asking.store(false, Ordering::SeqCst);
+        }
         answer.map_err(|dialoguer::Error::IO(error)| {
             // A prompt that ends early leaves the cursor hidden.
             let _ = console::Term::stderr().show_cursor();
