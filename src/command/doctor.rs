@@ -193,7 +193,15 @@ fn configuration(ctx: &Context) -> Result<(Config, Vec<Finding>)> {
         Some(top) => std::fs::read(top.join(FILE_NAME)).ok(),
         None => None,
     };
-    Ok((config, vec![standing(file.as_deref(), &label, here.as_deref())]))
+    let mut findings = vec![standing(file.as_deref(), &label, here.as_deref())];
+    // What counts nowhere yet is best mended before it counts.
+    if let Some(here) = here.as_deref().filter(|here| file.as_deref() != Some(here))
+        && let Err(problem) = ctx.with_file(Some(here), FILE_NAME)
+    {
+        let mend = "mend it before it comes to the production branch: every command would stop there";
+        findings.push(Finding::warn(FILE_NAME, format!("the one checked out here: {problem}"), mend));
+    }
+    Ok((config, findings))
 }
 
 fn standing(file: Option<&[u8]>, label: &str, here: Option<&[u8]>) -> Finding {
@@ -203,7 +211,10 @@ fn standing(file: Option<&[u8]>, label: &str, here: Option<&[u8]>) -> Finding {
         (Some(_), Some(_)) => Finding::warn(
             FILE_NAME,
             format!("{label} counts; the one checked out here is another"),
-            "see the difference: git hotfix doctor --config",
+            format!(
+                "see the difference: git diff {} -- {FILE_NAME}",
+                label.split(':').next().unwrap_or(label)
+            ),
         ),
         (None, Some(_)) => Finding::warn(
             FILE_NAME,

@@ -18,6 +18,15 @@ fn what_answers_a_question_is_put_behind_what_was_typed() {
 }
 
 #[test]
+fn a_mistake_in_the_file_is_told_before_it_counts() {
+    let lab = Lab::new(story("clean"));
+    let dev = lab.fixed();
+    std::fs::write(dev.dir.join(".hotfix.toml"), "[deploy]\nbogus = 1\n").unwrap();
+    let told = dev.run_moving(&["doctor"]).says("the one checked out here: ").says("bogus");
+    assert!(told.out.contains("before it comes to the production branch"), "{}", told.out);
+}
+
+#[test]
 fn a_folder_that_will_not_do_leaves_no_branch() {
     let lab = Lab::new(story("clean"));
     let dev = lab.desk("dev");
