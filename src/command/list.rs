@@ -6,12 +6,13 @@ use super::{Exit, flow};
 use crate::context::Context;
 use crate::error::{Kind, Result};
 use crate::git::Oid;
-use crate::gitlab::{DeploymentStatus, MergeRequest, MergeRequestFilter, MergeRequestState};
+use crate::gitlab::{MergeRequest, MergeRequestFilter, MergeRequestState};
 use crate::hotfix::drive::World;
 use crate::hotfix::floor::Floor;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::rung::{Check, Rung};
-use crate::hotfix::site::Selector;
+use crate::hotfix::site::{Selector, Site};
+use crate::hotfix::snapshot::{Fact, Sha};
 use crate::ui::{Block, Style, Text};
 
 /// How many merge requests are looked through.
@@ -71,10 +72,7 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     }
     let (merged, whole) = gitlab.newest_merge_requests(&ask(MergeRequestState::Merged), MOST)?;
     all &= whole;
-    let running = match args.missing {
-        true => None,
-        false => gitlab.deployments(&policy.environment, Some(DeploymentStatus::Success), 1)?.pop(),
-    };
+    let mut running: Option<Fact<Sha>> = args.missing.then_some(Fact::Unknown);
     for mr in merged {
         if !is_hotfix(&mr, &site.settings.targets) {
             continue;
@@ -112,9 +110,13 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
             };
             lanes.push(Gap { target: lane.target.clone(), how, told: true });
         }
-        let waits = match (&running, s.landed.known()) {
+        let running = match &running {
+            Some(running) => running,
+            None => running.insert(runs(&mut site)?),
+        };
+        let waits = match (running.known(), s.landed.known()) {
             (Some(running), Some(landed)) if landed.reverted_by.is_none() => {
-                lacks(ctx, &running.sha, landed.commit.as_str())?
+                lacks(ctx, running, &landed.commit)?
             }
             _ => None,
         };
@@ -146,9 +148,16 @@ pub fn run(ctx: &Context, args: Args) -> Result<Exit> {
     })
 }
 
+/// What production runs, whatever hotfix is looked at; what was rolled back does not count.
+fn runs(site: &mut Site<'_>) -> Result<Fact<Sha>> {
+    let s = site.observe(&Goal::Open(Box::default()), &Floor::default())?;
+    Ok(s.production.known().map_or(Fact::Unknown, |production| Fact::Known(production.commit.clone())))
+}
+
 /// Whether the commit that production runs lacks this one; `None` where the clone cannot tell.
-fn lacks(ctx: &Context, running: &str, landed: &str) -> Result<Option<bool>> {
-    let ids = (Oid::from_hex(running.as_bytes()), Oid::from_hex(landed.as_bytes()));
+fn lacks(ctx: &Context, running: &Sha, landed: &Sha) -> Result<Option<bool>> {
+    let id = |sha: &Sha| Oid::from_hex(sha.as_str().as_bytes());
+    let ids = (id(running), id(landed));
     let (Some(repo), (Ok(running), Ok(landed))) = (ctx.repo()?, ids) else { return Ok(None) };
     if repo.is_shallow() || !repo.has_commit(running)? || !repo.has_commit(landed)? {
         return Ok(None);

@@ -77,4 +77,6 @@ fn what_landed_and_does_not_run_in_production_is_in_flight() {
     lab.approve();
     dev.run(&["deploy", "--yes"]).ends(0);
     dev.run(&["list"]).ends(0).says("no hotfix is in flight");
+    dev.run(&["rollback", "--yes"]).ends(0);
+    dev.run(&["list"]).ends(0).says("production: not there yet");
 }
