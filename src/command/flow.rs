@@ -209,15 +209,7 @@ pub(super) fn commit(ctx: &Context, text: &str) -> Result<Sha> {
 fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
     let first = ctx.first()?;
     let Some(text) = named else { return current(ctx) };
-    let unfit = || {
-        usage_problem(
-            format!("`{text}` can name no hotfix"),
-            format!(
-                "name it: git hotfix {} <branch | !iid | url | commit>   (in flight: git hotfix list)",
-                ctx.command
-            ),
-        )
-    };
+    let unfit = || usage_problem(format!("`{text}` can name no hotfix"), name_it(ctx));
     if text.trim().is_empty() {
         return Err(unfit());
     }
@@ -268,12 +260,16 @@ fn selector(ctx: &Context, named: Option<&str>) -> Result<Selector> {
     }
 }
 
-fn current(ctx: &Context) -> Result<Selector> {
-    let first = ctx.first()?;
-    let hint = format!(
+fn name_it(ctx: &Context) -> String {
+    format!(
         "name it: git hotfix {} <branch | !iid | url | commit>   (in flight: git hotfix list)",
         ctx.command
-    );
+    )
+}
+
+fn current(ctx: &Context) -> Result<Selector> {
+    let first = ctx.first()?;
+    let hint = name_it(ctx);
     let Some(repo) = ctx.repo()? else {
         return Err(usage_problem("with -R, say which hotfix is meant", hint));
     };

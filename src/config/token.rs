@@ -53,17 +53,18 @@ pub fn find(
     let bound = variables_belong_to(env);
     for name in [env::TOKEN, env::GITLAB_TOKEN] {
         let Some(value) = env.get(name) else { continue };
-        let (usable, meant) = match &bound {
-            Err(why) => (Err(why.clone()), false),
-            Ok((home, by)) if home != origin => {
-                (Err(format!("it is for {home} ({by}), not {origin}")), false)
+        let source = TokenSource::Variable(name);
+        let other = match &bound {
+            Err(why) => why.clone(),
+            Ok((home, by)) if home != origin => format!("it is for {home} ({by}), not {origin}"),
+            Ok(_) => {
+                // Whoever set a variable for this host did not mean to be somebody else.
+                let usable = Secret::new(value).ok_or_else(|| "its value is no token".to_owned());
+                search.take(source, usable.map(Some));
+                return search;
             }
-            Ok(_) => (Secret::new(value).ok_or_else(|| "its value is no token".to_owned()), true),
         };
-        // Whoever set a variable for this host did not mean to be somebody else.
-        if search.take(TokenSource::Variable(name), usable.map(Some)) || meant {
-            return search;
-        }
+        search.take(source, Err(other));
     }
     if let Some(path) = glab_config(env) {
         let usable = read_private(&path).and_then(|text| match text {

@@ -378,21 +378,21 @@ impl Run<'_> {
     }
 
     fn timed_out(&self) -> bool {
-        self.timing
-            .timeout
-            .is_some_and(|timeout| self.clock.elapsed().saturating_sub(self.started) >= timeout)
+        self.left().is_some_and(|left| left.is_zero())
+    }
+
+    /// What is left of the time-out.
+    fn left(&self) -> Option<Duration> {
+        let waited = self.clock.elapsed().saturating_sub(self.started);
+        self.timing.timeout.map(|timeout| timeout.saturating_sub(waited))
     }
 
     /// Jittered, so that ten laptops do not ask in step; slower while nothing changes.
     fn sleep(&mut self) {
         let jitter = f64::from(self.clock.elapsed().subsec_nanos() % 1000) / 1000.0;
-        let left = self
-            .timing
-            .timeout
-            .map(|timeout| timeout.saturating_sub(self.clock.elapsed().saturating_sub(self.started)));
         let pause = self.interval.mul_f64(0.9 + 0.2 * jitter);
         // A wait that is bounded ends on time, with one look more; what settles is waited for all the same.
-        self.clock.sleep(left.filter(|left| !left.is_zero()).map_or(pause, |left| pause.min(left)));
+        self.clock.sleep(self.left().filter(|left| !left.is_zero()).map_or(pause, |left| pause.min(left)));
         self.interval = self.interval.mul_f64(1.5).min(self.timing.poll_max).max(self.timing.poll);
     }
 }

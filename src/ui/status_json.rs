@@ -74,14 +74,10 @@ fn rung(s: &Snapshot, standing: &Standing) -> Value {
 fn next(plan: &Plan, named: &str, called: &Called) -> Value {
     let words = next_command(plan, named);
     let command = words.as_deref().map(|words| called.put(&command_line(words)));
-    let argv = words.map(|mut words| {
-        let place = words.get(1).map(|verb| called.place_of(verb)).unwrap_or_default();
-        words.splice(
-            2..,
-            place.into_iter().chain(words.get(2..).unwrap_or_default().to_vec()).collect::<Vec<_>>(),
-        );
-        words.insert(0, "git".to_owned());
-        words
+    let argv = words.map(|words| {
+        let (verb, rest) = words.split_at(words.len().min(2));
+        let place = verb.last().map(|verb| called.place_of(verb)).unwrap_or_default();
+        [&["git".to_owned()], verb, &place, rest].concat()
     });
     let (state, who, waiting_for) = match &plan.next {
         Next::Do(_) => ("you", json!(["you"]), Vec::new()),

@@ -1,16 +1,13 @@
 //! abort: the merge request is closed and the branch is gone from the remote, only while nothing has
 //! landed.
 
-use super::{Check, missing};
+use super::Check;
 use crate::error::Kind;
 use crate::hotfix::goal::merged;
 use crate::hotfix::snapshot::{Fact, RequestState, Snapshot};
 use crate::hotfix::step::Step;
 
 pub(super) fn check(s: &Snapshot) -> Check {
-    if let Some(block) = missing(s) {
-        return Check::Blocked(block);
-    }
     if merged(s) {
         return Check::blocked(
             Kind::Refused,

@@ -4,7 +4,7 @@
 //! What was merged is never recreated, what a person closed is theirs to decide, and a branch that does
 //! not recompute is a person's work: read, never overwritten.
 
-use super::{Check, DECLINED_LABEL, missing, typed};
+use super::{Check, DECLINED_LABEL, typed};
 use crate::error::Kind;
 use crate::hotfix::snapshot::{
     BackportBranch, BackportRequest, BranchContent, Containment, Fact, Landed, Lane, Pick, RequestState,
@@ -22,9 +22,6 @@ pub(super) fn check(s: &Snapshot, index: usize) -> Check {
             s.policy.production_branch,
             by.short()
         ));
-    }
-    if let Some(block) = missing(s) {
-        return Check::Blocked(block);
     }
     match &lane.contained {
         Fact::Known(Containment::Ancestor) => return Check::done(format!("{} contains it", lane.target)),

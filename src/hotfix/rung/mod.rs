@@ -168,6 +168,10 @@ impl Rung {
 
     /// What this rung calls for.
     pub fn check(self, snapshot: &Snapshot, goal: &Goal) -> Check {
+        // Whatever begins with this rung begins with a hotfix that is somewhere.
+        if let Some(block) = missing(snapshot).filter(|_| self.needs(goal).is_empty()) {
+            return Check::Blocked(block);
+        }
         match self {
             Rung::Start => start::check(snapshot),
             Rung::Push => push::check(snapshot),

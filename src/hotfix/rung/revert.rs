@@ -3,7 +3,7 @@
 //! Idempotent as a backport is: what was opened is adopted, what a person closed is theirs to decide, and a
 //! branch that does not recompute is a person's work.
 
-use super::{Check, missing, typed};
+use super::{Check, typed};
 use crate::error::Kind;
 use crate::hotfix::snapshot::{BranchContent, Fact, Landed, LandedKind, Lane, Pick, RequestState, Snapshot};
 use crate::hotfix::step::Step;
@@ -15,9 +15,6 @@ pub fn open_revert(s: &Snapshot) -> Option<u64> {
 }
 
 pub(super) fn check(s: &Snapshot) -> Check {
-    if let Some(block) = missing(s) {
-        return Check::Blocked(block);
-    }
     let main = &s.policy.production_branch;
     let landed = match &s.landed {
         Fact::Known(landed) => landed,

@@ -5,16 +5,13 @@
 
 use jiff::Timestamp;
 
-use super::{Check, Who, missing};
+use super::{Check, Who};
 use crate::error::Kind;
 use crate::hotfix::goal::Goal;
 use crate::hotfix::snapshot::{Deployment, Fact, Job, RunStatus, Snapshot};
 use crate::hotfix::step::Step;
 
 pub(super) fn check(s: &Snapshot, goal: &Goal) -> Check {
-    if let Some(block) = missing(s) {
-        return Check::Blocked(block);
-    }
     let deployment = match (&s.deployment, &s.landed) {
         (Fact::Known(deployment), _) => deployment,
         (_, Fact::Absent) => {

@@ -7,9 +7,6 @@ use crate::hotfix::goal::merged;
 use crate::hotfix::snapshot::{Fact, Snapshot};
 
 pub(super) fn check(s: &Snapshot) -> Check {
-    if let Some(block) = missing(s) {
-        return Check::Blocked(block);
-    }
     if merged(s) || s.merge_request.known().is_some() || s.remote.known().is_some() {
         return Check::done("exists");
     }

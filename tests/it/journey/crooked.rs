@@ -10,6 +10,16 @@ fn built(dev: &Desk<'_>) {
     dev.run(&["wait", "build"]).ends(0);
 }
 
+/// Another hotfix, whose deployment ships the first one along.
+fn another(dev: &Desk<'_>) {
+    dev.git(&["switch", "--quiet", "main"]);
+    dev.run_moving(&["start", "second"]).ends(0);
+    std::fs::write(dev.dir.join("second.txt"), "another fix\n").unwrap();
+    dev.git(&["add", "second.txt"]);
+    dev.git(&["commit", "--quiet", "-m", "Another fix"]);
+    built(dev);
+}
+
 fn deployments(lab: &Lab) -> Vec<u64> {
     lab.server.with_world(|world| world.deployment_ids())
 }
@@ -88,12 +98,7 @@ fn what_somebody_else_deployed_goes_back_by_either_name() {
     let lab = Lab::new(story("clean"));
     let dev = lab.fixed();
     built(&dev);
-    dev.git(&["switch", "--quiet", "main"]);
-    dev.run_moving(&["start", "second"]).ends(0);
-    std::fs::write(dev.dir.join("second.txt"), "another fix\n").unwrap();
-    dev.git(&["add", "second.txt"]);
-    dev.git(&["commit", "--quiet", "-m", "Another fix"]);
-    built(&dev);
+    another(&dev);
     lab.approve();
     dev.run(&["deploy", "--yes", "--with", "!412"]).ends(0);
     dev.run(&["rollback", "!412"]).ends(5).says("1 of these are not this hotfix");
@@ -109,12 +114,7 @@ fn the_migrations_that_ship_along_are_asked_for_played_and_kept_in_mind() {
     dev.git(&["add", "db"]);
     dev.git(&["commit", "--quiet", "-m", "A column more"]);
     built(&dev);
-    dev.git(&["switch", "--quiet", "main"]);
-    dev.run_moving(&["start", "second"]).ends(0);
-    std::fs::write(dev.dir.join("second.txt"), "another fix\n").unwrap();
-    dev.git(&["add", "second.txt"]);
-    dev.git(&["commit", "--quiet", "-m", "Another fix"]);
-    built(&dev);
+    another(&dev);
     lab.approve();
     dev.run(&["deploy", "--with", "!412"]).ends(5).says("migration  db/migrate/1_more.rb");
     dev.run(&["deploy", "--yes", "--with", "!412"]).ends(0);
